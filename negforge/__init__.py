@@ -1,0 +1,22 @@
+"""negforge builds negative datasets: checked, explained, versioned."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from negforge.errors import InputError, NegforgeError, StorageError, UsageError
+
+if TYPE_CHECKING:
+    from negforge.api import Result, run
+
+__version__ = "0.1.0"
+__all__ = ["InputError", "NegforgeError", "Result", "StorageError", "UsageError", "run"]
+
+
+def __getattr__(name: str) -> Any:
+    # `import negforge` stays instant: Polars and PyArrow arrive with the first use.
+    if name in ("run", "Result"):
+        from negforge import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module 'negforge' has no attribute '{name}'")

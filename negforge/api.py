@@ -1,0 +1,82 @@
+"""The Python call: the same stages, options and checks as the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+from negforge.errors import UsageError
+from negforge.records import Kind
+from negforge.report import Report
+from negforge.runner import run_stage, stage_of
+from negforge.sinks import Outcome, Sink, sink_for, split_dropped
+from negforge.tables import History
+
+
+@dataclass
+class Result:
+    """What a stage made. `kept` and `dropped` are its rows when no output was named, `report` its counts and digests."""
+
+    report: Report
+    kept: pl.DataFrame = field(default_factory=pl.DataFrame)
+    dropped: pl.DataFrame = field(default_factory=pl.DataFrame)
+    asides: dict[str, pl.DataFrame] = field(default_factory=dict)
+
+
+class MemorySink(Sink):
+    """Keeps the rows."""
+
+    def __init__(self, kind: Kind) -> None:
+        super().__init__(kind)
+        self._frames: list[tuple[pl.DataFrame, pl.DataFrame]] = []
+        self.asides: dict[str, list[pl.DataFrame]] = {}
+
+    def write(self, frame: pl.DataFrame) -> None:
+        """Keep rows."""
+        self._frames.append(split_dropped(frame))
+        self.digests.add(*self._frames[-1])
+
+    def aside(self, name: str, frame: pl.DataFrame) -> None:
+        """Keep rows of a sidecar."""
+        self.asides.setdefault(name, []).append(frame)
+
+    def finish(self, history: History, report: dict[str, Any]) -> Outcome:
+        """Nothing is left to do."""
+        return self._outcome("memory")
+
+    def fill(self, result: Result) -> Result:
+        """Hand the rows over."""
+        result.kept = pl.concat([kept for kept, _ in self._frames])
+        result.dropped = pl.concat([dropped for _, dropped in self._frames])
+        result.asides = {name: pl.concat(frames) for name, frames in self.asides.items()}
+        return result
+
+
+def run(title: str, *inputs: str | pl.DataFrame, output: str | None = None, **options: Any) -> Result:
+    """Run one stage, such as run("generate mine.bm25", "pairs.parquet", corpus="corpus.parquet", num_negatives=8).
+
+    inputs: files, folders or frames. output: as `-o`; without it the rows come back in the result. Raises UsageError with
+    every fault of the options, InputError for bad data, StorageError when nothing can be written.
+    """
+    stage, faults = stage_of(title, _checked(inputs), options)
+    if stage is None:
+        raise faults[0] if len(faults) == 1 else UsageError("\n".join(str(fault) for fault in faults))
+    held: list[MemorySink] = []
+
+    def make_sink(kind: Kind, clustered: bool) -> Sink:
+        if output is not None:
+            return sink_for(output, None, kind, clustered=clustered, settings=stage.settings)
+        held.append(MemorySink(kind))
+        return held[-1]
+
+    report = run_stage(stage, make_sink)
+    return held[0].fill(Result(report)) if held else Result(report)
+
+
+def _checked(inputs: Sequence[str | pl.DataFrame]) -> Sequence[str | pl.DataFrame]:
+    if not inputs:
+        raise UsageError("there is no input", mend="name a file or give a frame")
+    return inputs

@@ -1,0 +1,80 @@
+"""What an operator's file says of itself, and what it may yield: the whole surface an operator is written against."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+import polars as pl
+
+from negforge.records import Label, Opposition, Table
+
+Scope = Literal["row", "anchor", "table"]
+Verdict = Literal["negative", "positive", "unknown"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Declares:
+    """The declaration at the head of an operator's file: literals and bare names only, so that it is read unimported.
+
+    version: raised when the same input and seed give other rows. scope: what one call sees: any rows (`row`), all rows of
+    an anchor (`anchor`), or a narrow table of all rows (`table`). reads, writes: kinds of table.
+    Generators: `label`, `opposition` and `evidence` of a fresh row; `verifiers` run after it; `candidates` is a regular
+    expression (Rust dialect) that runs over the whole column first; `edits` says that it yields `Edit`s of a text.
+    Verifiers: `proves` lists the verdicts that decide alone; `columns` are the columns it looks at.
+    fixed: settings of a library that cannot be changed but belong in the record.
+    """
+
+    version: int
+    scope: Scope
+    reads: type[Table] | None = None
+    writes: type[Table] | None = None
+    cost: Literal["free", "model", "exec"] = "free"
+    languages: tuple[str, ...] = ()
+    label: Label = "negative"
+    opposition: Opposition = "neutral"
+    evidence: tuple[str, ...] = ()
+    verifiers: tuple[str, ...] = ()
+    candidates: str = ""
+    edits: bool = False
+    proves: tuple[Verdict, ...] = ()
+    columns: tuple[str, ...] = ()
+    fixed: dict[str, Any] = field(default_factory=dict)
+
+
+class Edit(NamedTuple):
+    """One change to a row's text: characters start to end become `new`."""
+
+    row_id: str
+    start: int
+    end: int
+    new: str
+
+
+class Refusal(NamedTuple):
+    """Why a row gives no negative. `value` is what condemned it."""
+
+    row_id: str
+    reason: str
+    value: str = ""
+
+
+class Skipped(NamedTuple):
+    """Source lines that make no row, yielded by a reader beside its frames so that they are counted."""
+
+    reason: str
+    rows: int
+
+
+class Exported(NamedTuple):
+    """What a trainer reads, and, row for row, where it came from; rows that did not fit stand in `dropped` with reasons."""
+
+    rows: pl.DataFrame
+    provenance: pl.DataFrame
+    dropped: pl.DataFrame | None = None
+
+
+def drops(reasons: pl.Series, values: pl.Series | None = None) -> pl.DataFrame:
+    """A filter's answer, one row for each row of the batch: a null reason keeps it."""
+    empty = pl.Series([None] * len(reasons), dtype=pl.String)
+    return pl.DataFrame({"drop_reason": reasons, "drop_value": empty if values is None else values.cast(pl.String)})

@@ -1,0 +1,141 @@
+"""A corpus on disk, sorted by id and memory-mapped, and the cache that it and its indexes lie in."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.ipc
+from numpy.typing import NDArray
+
+from negforge import rng
+from negforge.engine import Partitioner, Scratch, collect, machine_memory, storage
+from negforge.records import Corpus, full_text
+
+_ROWS_A_BATCH = 1 << 16
+_BUILD = "build-"
+
+
+def cache_root() -> Path:
+    """Where indexes are kept between runs: NEGFORGE_CACHE, else the user's cache folder. It may be deleted at any time."""
+    own = os.environ.get("NEGFORGE_CACHE")
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(own) if own else Path(base) / "negforge"
+
+
+def cached(key: str, build: Callable[[Path], None]) -> Path:
+    """The folder of that content key, built by `build` if it is not there. Two builders at once do no harm."""
+    root = cache_root()
+    place = root / key
+    if place.is_dir():
+        return place
+    with storage(root):
+        root.mkdir(parents=True, exist_ok=True)
+        collect(root, _BUILD)
+        with Scratch(root, _BUILD) as scratch:
+            folder = scratch.folder("new")
+            build(folder)
+            try:
+                folder.rename(place)
+            except OSError:
+                if not place.is_dir():  # not built by another process in the meantime
+                    raise
+    return place
+
+
+class CorpusStore:
+    """Texts of a corpus by row number, in the order of their ids. Picklable: only the path travels."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def of(cls, corpus: Corpus, max_memory: int | None = None) -> CorpusStore:
+        """The store of a corpus, from the cache if its content was stored before."""
+        key = f"corpus-{rng.blake('corpus store 1', corpus.digest)}"
+        return cls(cached(key, lambda folder: _write(corpus, folder, (max_memory or machine_memory() // 4) // 4)) / "corpus.arrow")
+
+    @property
+    def _reader(self) -> pa.ipc.RecordBatchFileReader:
+        return _open(str(self.path))
+
+    @functools.cached_property
+    def size(self) -> int:
+        """The number of texts."""
+        reader = self._reader
+        whole = reader.num_record_batches - 1
+        return whole * _ROWS_A_BATCH + int(reader.get_batch(whole).num_rows) if whole >= 0 else 0
+
+    def take(self, rows: NDArray[np.int64]) -> pl.DataFrame:
+        """`id` and `text` of the rows, in the order asked."""
+        reader = self._reader
+        if not len(rows):
+            return pl.DataFrame(schema={"id": pl.String, "text": pl.String})
+        numbers, inverse = np.unique(rows, return_inverse=True)
+        block = numbers // _ROWS_A_BATCH
+        parts = [
+            pl.DataFrame(pl.from_arrow(reader.get_batch(int(one)).take(pa.array(numbers[block == one] - one * _ROWS_A_BATCH))))
+            for one in np.unique(block)
+        ]
+        return pl.concat(parts)[inverse]
+
+    def find(self, ids: pl.Series) -> NDArray[np.int64]:
+        """The row number of each id, -1 for one that is null or not in the corpus."""
+        known = self._ids
+        place = known.search_sorted(ids.fill_null("")).to_numpy().astype(np.int64)
+        inside = np.minimum(place, max(len(known) - 1, 0))
+        there = (known.gather(inside) == ids).fill_null(value=False).to_numpy() if len(known) else np.zeros(len(ids), dtype=bool)
+        return np.where(there, inside, -1)
+
+    @functools.cached_property
+    def _ids(self) -> pl.Series:
+        return pl.concat([batch["id"] for batch in self.batches()] or [pl.Series("id", [], dtype=pl.String)])
+
+    def batches(self) -> Iterator[pl.DataFrame]:
+        """All rows, in the order of their ids."""
+        reader = self._reader
+        for number in range(reader.num_record_batches):
+            yield pl.DataFrame(pl.from_arrow(reader.get_batch(number)))
+
+    def __getstate__(self) -> dict[str, Path]:
+        return {"path": self.path}
+
+
+@functools.lru_cache(maxsize=8)
+def _open(path: str) -> pa.ipc.RecordBatchFileReader:
+    return pa.ipc.open_file(pa.memory_map(path))
+
+
+def _write(corpus: Corpus, folder: Path, limit_bytes: int) -> None:
+    ids = pl.concat([batch["id"] for batch in corpus.batches()] or [pl.Series("id", [], dtype=pl.String)])
+    rank = np.empty(len(ids), dtype=np.uint64)
+    rank[ids.arg_sort().to_numpy()] = np.arange(len(ids), dtype=np.uint64)
+    bits = max(1, int(len(ids)).bit_length())
+    parts = Partitioner(folder / "scratch", limit_bytes)
+    done = 0
+    for batch in corpus.batches():
+        frame = pl.DataFrame([batch["id"], full_text(batch).alias("text")])
+        parts.add(frame, rank[done : done + batch.height] << np.uint64(64 - bits))
+        done += batch.height
+    schema = pa.schema([("id", pa.large_string()), ("text", pa.large_string())])
+    with pa.OSFile(str(folder / "corpus.arrow"), "wb") as out, pa.ipc.new_file(out, schema) as writer:
+        held: list[pl.DataFrame] = []
+        for part, key in parts.parts():
+            held.append(part[np.argsort(key, kind="stable")])
+            if sum(one.height for one in held) >= _ROWS_A_BATCH:
+                whole = pl.concat(held)
+                full = whole.height // _ROWS_A_BATCH * _ROWS_A_BATCH
+                _put(writer, whole[:full], schema)
+                held = [whole[full:]]
+        if held and held[0].height:
+            _put(writer, pl.concat(held), schema)
+
+
+def _put(writer: pa.ipc.RecordBatchFileWriter, frame: pl.DataFrame, schema: pa.Schema) -> None:
+    for piece in frame.iter_slices(_ROWS_A_BATCH):
+        writer.write_batch(piece.rechunk().to_arrow().cast(schema).combine_chunks().to_batches()[0])

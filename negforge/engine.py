@@ -1,0 +1,308 @@
+"""The local engine: scratch folders that clean up after the dead, hash partitions on disk, and an ordered process pool."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import multiprocessing
+import multiprocessing.context
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.ipc
+
+from negforge.errors import NegforgeError, StorageError
+from negforge.rng import U64
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+_LOCK = "lock"
+_SPLIT_BITS = 6  # a spilled table lies in 64 files; a file still too large is split again
+
+
+class Scratch:
+    """A folder for whatever a command makes before it publishes, locked while its owner lives.
+
+    A folder of the same prefix whose lock can be taken belongs to a dead owner: `collect` removes it.
+    """
+
+    def __init__(self, parent: Path, prefix: str) -> None:
+        self.path = parent / f"{prefix}{uuid.uuid4().hex}"
+        self.path.mkdir(parents=True)
+        self._lock = hold(self.path / _LOCK)
+
+    def file(self, name: str) -> Path:
+        """A path of that name in the folder, or of a variant not yet taken."""
+        path, number = self.path / name, 1
+        while path.exists():
+            path, number = self.path / f"{number}-{name}", number + 1
+        return path
+
+    def folder(self, name: str) -> Path:
+        """A new folder of about that name."""
+        path = self.file(name)
+        path.mkdir()
+        return path
+
+    def close(self) -> None:
+        """Remove the folder."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        os.close(self._lock)
+
+    def __enter__(self) -> Scratch:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def collect(parent: Path, prefix: str) -> None:
+    """Remove scratch folders that dead owners left."""
+    if not parent.is_dir():
+        return
+    for path in parent.glob(f"{prefix}*"):
+        lock = path / _LOCK
+        with contextlib.suppress(OSError):
+            if not lock.exists():
+                continue  # its owner is about to lock it
+            handle = hold(lock, wait=False)
+            shutil.rmtree(path, ignore_errors=True)
+            os.close(handle)
+
+
+def hold(path: Path, *, wait: bool = True) -> int:
+    """Take the lock of a file and return its descriptor; the lock ends with the process. OSError if it is held."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError:
+        os.close(handle)
+        raise
+    return handle
+
+
+def temporary_scratch() -> Scratch:
+    """A scratch folder in the temporary directory, after removing those of dead owners."""
+    parent = Path(tempfile.gettempdir())
+    prefix = f"negforge-{os.getuid()}-"
+    collect(parent, prefix)
+    return Scratch(parent, prefix)
+
+
+@contextlib.contextmanager
+def storage(path: Path) -> Iterator[None]:
+    """Turn the operating system's refusal to write into a StorageError that names the path."""
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise StorageError(
+            f"cannot write: {error.strerror or error}", str(error.filename or path), "free some space or choose another place"
+        ) from error
+
+
+def machine_memory() -> int:
+    """Bytes of memory of the machine, or of the container if that is less."""
+    size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    for name in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        with contextlib.suppress(OSError, ValueError):
+            size = min(size, int(Path(name).read_text(encoding="ascii")))
+    return size
+
+
+def default_workers() -> int:
+    """One worker a core that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Spool:
+    """A table on disk, uncompressed Arrow, written once and read any number of times."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.rows, self.bytes = path, 0, 0
+        self._writer: pa.ipc.RecordBatchStreamWriter | None = None
+        self._schema: pa.Schema | None = None
+
+    def add(self, frame: pl.DataFrame) -> None:
+        """Append rows; all frames have the same columns."""
+        table = frame.to_arrow()
+        with storage(self.path):
+            if self._writer is None:
+                self._schema = table.schema
+                self._writer = pa.ipc.new_stream(str(self.path), table.schema, options=pa.ipc.IpcWriteOptions(compression="lz4"))
+            self._writer.write_table(table.cast(self._schema) if table.schema != self._schema else table)
+        self.rows += frame.height
+        self.bytes += int(frame.estimated_size())
+
+    def close(self) -> None:
+        """Finish writing."""
+        if self._writer is not None:
+            with storage(self.path):
+                self._writer.close()
+            self._writer = None
+
+    def batches(self, rows: int = 10_000) -> Iterator[pl.DataFrame]:
+        """The rows in the order they came, in frames of at most `rows`."""
+        self.close()
+        if not self.path.exists():
+            return
+        with pa.OSFile(str(self.path)) as source, pa.ipc.open_stream(source) as reader:
+            for batch in reader:
+                frame = pl.DataFrame(pl.from_arrow(batch))
+                yield from frame.iter_slices(rows) if frame.height else ()
+
+
+class Partitioner:
+    """Rows gathered by the top bits of a 64-bit key, in memory until `limit_bytes`, then in files.
+
+    `parts` gives the rows back as frames of ascending key ranges, none larger than memory unless a single key is, so that
+    whatever is sorted within a part is sorted over all: any number of parts concatenates to the same order.
+    """
+
+    def __init__(self, folder: Path, limit_bytes: int, skipped_bits: int = 0) -> None:
+        self._folder, self._limit, self._skipped = folder, limit_bytes, skipped_bits
+        self._held: list[tuple[pl.DataFrame, U64]] = []
+        self._held_bytes = 0
+        self._files: dict[int, Spool] = {}
+        self.rows = self.bytes = 0
+
+    def add(self, frame: pl.DataFrame, key: U64) -> None:
+        """Add rows with their keys."""
+        size = int(frame.estimated_size()) + key.nbytes
+        self._held.append((frame, key))
+        self._held_bytes += size
+        self.rows += frame.height
+        self.bytes += size
+        if self._held_bytes > self._limit and self._skipped + _SPLIT_BITS <= 64:
+            self._spill()
+
+    def _spill(self) -> None:
+        for frame, key in self._held:
+            bucket = (key << np.uint64(self._skipped)) >> np.uint64(64 - _SPLIT_BITS)
+            order = np.argsort(bucket, kind="stable")
+            keyed = frame.with_columns(pl.Series("__key", key))[order]
+            numbers, starts = np.unique(bucket[order], return_index=True)
+            ends = np.append(starts[1:], len(order))
+            for number, start, end in zip(numbers.tolist(), starts.tolist(), ends.tolist(), strict=True):
+                spool = self._files.get(number)
+                if spool is None:
+                    self._folder.mkdir(parents=True, exist_ok=True)
+                    spool = self._files[number] = Spool(self._folder / f"{number:02d}.arrow")
+                spool.add(keyed[start:end])
+        self._held, self._held_bytes = [], 0
+
+    def parts(self) -> Iterator[tuple[pl.DataFrame, U64]]:
+        """Frames with their keys, in ascending ranges of the key; each part is forgotten once given."""
+        if not self._files:
+            if self._held:
+                frames, keys = zip(*self._held, strict=True)
+                self._held = []
+                yield pl.concat(frames, how="vertical"), np.concatenate(keys)
+            return
+        self._spill()
+        for number in sorted(self._files):
+            spool = self._files.pop(number)
+            spool.close()
+            inner = Partitioner(self._folder / f"{number:02d}", self._limit, self._skipped + _SPLIT_BITS)
+            for frame in spool.batches(1 << 16):
+                inner.add(frame.drop("__key"), frame["__key"].to_numpy())
+            spool.path.unlink()
+            yield from inner.parts()
+
+
+def _start_worker(threads: int) -> None:
+    """A worker holds no stdout, leaves interrupts to its parent, and dies with it."""
+    os.environ["POLARS_MAX_THREADS"] = str(threads)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+
+    def follow() -> None:
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
+
+
+@contextlib.contextmanager
+def _without_stdout() -> Iterator[None]:
+    """While helpers of the pool start, descriptor 1 is the null device: they must not keep a reader of our pipe waiting."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.close(null)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
+def ordered_map(function: Callable[[In], Out], items: Iterable[In], workers: int) -> Iterator[Out]:
+    """function(item) for each item, in order, over `workers` processes; a bounded number of items is in flight.
+
+    One worker, or a single item, runs in this process. Raises NegforgeError when a worker is killed.
+    """
+    source = iter(items)
+    head = [item for item, _ in zip(source, range(2), strict=False)]
+    if workers == 1 or len(head) < 2:
+        for item in head:
+            yield function(item)
+        del head
+        for item in source:
+            yield function(item)
+        return
+    context = multiprocessing.get_context("forkserver")
+    threads = max(1, default_workers() // workers)
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(threads,))
+    waiting: deque[Future[Out]] = deque()
+
+    def submit(item: In) -> None:
+        with _without_stdout():
+            waiting.append(pool.submit(function, item))
+
+    try:
+        for item in head:
+            submit(item)
+        head.clear()
+        for item in source:
+            submit(item)
+            if len(waiting) > workers + 1:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    except BrokenProcessPool as error:
+        raise NegforgeError(
+            "a worker process was killed", "the operating system may have run out of memory", "try fewer --workers or a smaller --batch-size"
+        ) from error
+    except BaseException:
+        _end(pool)
+        raise
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _end(pool: ProcessPoolExecutor) -> None:
+    processes: dict[int, Any] = dict(getattr(pool, "_processes", None) or {})
+    for process in processes.values():
+        process.terminate()

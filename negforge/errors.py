@@ -1,0 +1,77 @@
+"""Errors for the person who must act: what was wrong, where, how to mend it, and the exit code that says whose turn it is."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class NegforgeError(Exception):
+    """The base of every error a user can meet.
+
+    what: one sentence on what was wrong. where: file, row, column or key. mend: what to type or change.
+    `exit_code` is the process's exit code when the error reaches the command line.
+    """
+
+    exit_code = 70
+
+    def __init__(self, what: str, where: str = "", mend: str = "") -> None:
+        super().__init__(what)
+        self.what, self.where, self.mend = what, where, mend
+
+    def __str__(self) -> str:
+        lines = [self.what]
+        if self.where:
+            lines.append(f"  at:   {self.where}")
+        if self.mend:
+            lines.append(f"  mend: {self.mend}")
+        return "\n".join(lines)
+
+    def __reduce__(self) -> tuple[type[NegforgeError], tuple[str, str, str]]:
+        # Errors cross process borders: a worker's complaint must arrive whole.
+        return type(self), (self.what, self.where, self.mend)
+
+
+class UsageError(NegforgeError):
+    """The command, an option or a pipeline file is wrong: the person who typed it mends it."""
+
+    exit_code = 2
+
+
+class PipelineError(UsageError):
+    """Faults of a pipeline file, all of them, each with its stage and key."""
+
+    def __init__(self, faults: Iterable[UsageError], path: str) -> None:
+        self.faults, self.path = tuple(faults), path
+        count = len(self.faults)
+        super().__init__(f"{path} has {count} fault{'s' if count > 1 else ''}")
+
+    def __str__(self) -> str:
+        return "\n".join([self.what, *(f"- {fault}" for fault in self.faults)])
+
+    def __reduce__(self) -> tuple[type[NegforgeError], tuple[str, str, str]]:
+        return UsageError, (str(self), "", "")
+
+
+class InputError(NegforgeError):
+    """The data is wrong: malformed, inconsistent, cut off or tampered with."""
+
+    exit_code = 3
+
+
+class StorageError(NegforgeError):
+    """The disk or the permissions are in the way."""
+
+    exit_code = 5
+
+
+def near(name: str, names: Iterable[str]) -> str:
+    """The known name nearest to a misspelt one, or an empty string if none is near."""
+    found = difflib.get_close_matches(name, list(names), n=1, cutoff=0.6)
+    return found[0] if found else ""
+
+
+def listed(names: Iterable[str], most: int = 12) -> str:
+    """Names for a message, in one line, cut after `most`."""
+    names = list(names)
+    return ", ".join(names[:most]) + (f", ... ({len(names)} in all)" if len(names) > most else "")

@@ -1,0 +1,303 @@
+"""Turns what a generator yields for a batch into rows: candidates verified in order of preference until k stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from negforge import rng
+from negforge.contract import Edit, Refusal
+from negforge.errors import NegforgeError
+from negforge.labels import column_of, labelled
+from negforge.prepared import Prepared
+from negforge.records import DROP_NAMES, NEGATIVES, Negatives, Table
+from negforge.report import Counts
+
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Generation:
+    """A generator and the free verifiers that run after it."""
+
+    generator: Prepared
+    verifiers: tuple[Prepared, ...]
+
+    @property
+    def verdicts(self) -> list[str]:
+        """The verdict columns of the output."""
+        return [column_of(verifier.operator.name) for verifier in self.verifiers]
+
+
+@dataclass
+class Units:
+    """What slots are counted by: source rows, or anchors when mining.
+
+    frame: one row a unit, which stands for it. members: the batch's rows, with the unit each belongs to.
+    """
+
+    frame: pl.DataFrame
+    members: Rows
+
+
+@dataclass
+class Candidates:
+    """Candidates of a batch, by unit in order of preference.
+
+    unit: the unit of each. draw: its place among the unit's candidates, from 0. columns: what else the operator gave.
+    refusals: reason and value by unit. texts are looked up only for the candidates that are tried.
+    """
+
+    unit: Rows
+    draw: Rows
+    columns: pl.DataFrame
+    refusals: dict[int, tuple[str, str]] = field(default_factory=dict)
+
+
+def generate_batch(work: Generation, frame: pl.DataFrame) -> tuple[pl.DataFrame, Counts]:
+    """Rows of `negatives` for a batch of records: accepted and vetoed candidates, and refused rows, with counts in slots."""
+    generator = work.generator
+    units = _units(generator, frame)
+    found = _candidates(generator, units, frame)
+    k = generator.settings.num_negatives
+    accepted, vetoed, counts = _fill(work, units, found, k)
+    counts.seen = frame.height
+    rows = _assemble(work, frame, units, found, accepted, vetoed)
+    refused = _refused(work, frame, units, found, counts, k)
+    made = pl.concat([rows, refused], how="vertical") if refused.height else rows
+    counts.kept, counts.dropped = rows.height, counts.dropped
+    for label, number in rows["label"].value_counts().iter_rows():
+        counts.labels[label] += number
+    return made, counts
+
+
+def _units(generator: Prepared, frame: pl.DataFrame) -> Units:
+    if generator.operator.declares.scope == "row":
+        return Units(frame, np.arange(frame.height, dtype=np.int64))
+    cluster = frame["anchor_id"]
+    first = frame.with_row_index("__row").group_by("anchor_id", maintain_order=True).agg(pl.col("__row").first())
+    numbers = pl.DataFrame({"anchor_id": cluster}).join(
+        first.select("anchor_id").with_row_index("__unit"), on="anchor_id", how="left", maintain_order="left"
+    )
+    members = numbers["__unit"].to_numpy().astype(np.int64)
+    heads = frame[first["__row"].to_numpy()]
+    other = frame["anchor"] != heads["anchor"][members]
+    if other.any():
+        row = frame.row(int(other.arg_true()[0]), named=True)
+        raise NegforgeError(
+            f"anchor_id {row['anchor_id']!r} has two anchors", f"one is {row['anchor'][:80]!r}", "give each anchor its own anchor_id"
+        )
+    return Units(heads, members)
+
+
+def _candidates(generator: Prepared, units: Units, frame: pl.DataFrame) -> Candidates:
+    declares = generator.operator.declares
+    reads: type[Table] | None = declares.reads
+    if reads is None:
+        raise RuntimeError(f"{generator.operator.title} declares no kind to read")
+    if declares.scope == "anchor":
+        return _gather(generator, generator.call(generator.operator.function, reads(frame)), units, "anchor_id")
+    asked = frame
+    if declares.edits:
+        # An operator edits `positive`; with `--on anchor` it is handed the anchor under that name.
+        asked = frame.with_columns(pl.col(generator.settings.on).alias("positive"))
+    if declares.candidates:
+        asked = asked.filter(pl.col("positive").str.contains(declares.candidates))
+    return _gather(generator, generator.call(generator.operator.function, reads(asked)), units, "id")
+
+
+def _gather(generator: Prepared, made: pl.DataFrame | Iterable[Edit | Refusal], units: Units, name: str) -> Candidates:
+    number = {key: unit for unit, key in enumerate(units.frame[name].to_list())}
+    refusals: dict[int, tuple[str, str]] = {}
+    if isinstance(made, pl.DataFrame):
+        unit = np.fromiter((number[key] for key in made[name].to_list()), dtype=np.int64, count=made.height)
+        columns = made.drop(name)
+    else:
+        texts = units.frame[generator.settings.on].to_list()
+        cells: list[tuple[int, str, dict[str, Any]]] = []
+        for one in made:
+            row = number[one.row_id]
+            if isinstance(one, Refusal):
+                refusals.setdefault(row, (one.reason, one.value))
+                continue
+            text = texts[row]
+            new = text[: one.start] + one.new + text[one.end :]
+            cells.append((row, new, {"start": one.start, "end": one.end, "old": text[one.start : one.end], "new": one.new}))
+        unit = np.fromiter((cell[0] for cell in cells), dtype=np.int64, count=len(cells))
+        edit = NEGATIVES.column("edit")
+        columns = pl.DataFrame(
+            {"negative": pl.Series([cell[1] for cell in cells], dtype=pl.String)},
+        ).with_columns(pl.Series("edit", [cell[2] for cell in cells], dtype=edit.dtype if edit else None))
+    order = np.argsort(unit, kind="stable")
+    unit = unit[order]
+    starts = np.searchsorted(unit, unit, side="left")
+    return Candidates(unit, np.arange(len(unit)) - starts, columns[order], refusals)
+
+
+def _fill(work: Generation, units: Units, found: Candidates, k: int) -> tuple[Rows, Rows, Counts]:
+    """Try candidates in order, only as many as are missing, until k of each unit stand. Returns candidate numbers."""
+    counts = Counts()
+    size = units.frame.height
+    have = np.zeros(size, dtype=np.int64)
+    tried = np.zeros(size, dtype=np.int64)
+    accepted: list[Rows] = []
+    vetoed: list[tuple[Rows, str]] = []
+    seen: set[tuple[int, int]] = set()
+    while True:
+        missing = k - have
+        chosen = np.flatnonzero((found.draw >= tried[found.unit]) & (found.draw < (tried + missing)[found.unit]))
+        if not len(chosen):
+            break
+        np.add.at(tried, found.unit[chosen], 1)
+        batch = _as_negatives(work, units, found, chosen)
+        stands = np.ones(len(chosen), dtype=bool)
+        if work.generator.operator.declares.opposition != "degenerate":
+            blank = (batch["negative"].str.strip_chars().str.len_bytes() == 0).to_numpy()
+            counts.blank += int(blank.sum())
+            stands &= ~blank
+        for verifier in work.verifiers:
+            verdict = (verifier.call(verifier.operator.function, batch) == "positive").to_numpy()
+            hit = stands & verdict
+            vetoed.append((chosen[hit], verifier.operator.name))
+            counts.vetoed[verifier.operator.name] += int(hit.sum())
+            stands &= ~verdict
+        keys = rng.hash64(batch.normalised("negative", work.generator.settings.language)).tolist()
+        for place in np.flatnonzero(stands).tolist():
+            mark = (int(found.unit[chosen[place]]), keys[place])
+            if mark in seen:  # the same text under another id, or by another edit
+                stands[place] = False
+                counts.repeated += 1
+            seen.add(mark)
+        np.add.at(have, found.unit[chosen[stands]], 1)
+        accepted.append(chosen[stands])
+    proposed = np.zeros(size, dtype=bool)
+    proposed[found.unit] = True
+    counts.asked = k * size
+    counts.emitted = int(have.sum())
+    counts.short = int((k - have)[proposed].sum())
+    counts.per_unit.update(have.tolist())
+    none: Rows = np.zeros(0, dtype=np.int64)
+    return np.concatenate([none, *accepted]), np.concatenate([none, *(rows for rows, _ in vetoed)]), counts
+
+
+def _as_negatives(work: Generation, units: Units, found: Candidates, chosen: Rows) -> Negatives:
+    """The chosen candidates as far as verifiers look at them, texts looked up."""
+    rows = units.frame[found.unit[chosen]]
+    looked = _with_texts(work, found.columns[chosen])
+    more = [looked[name] for name in ("negative", "negative_id") if name in looked.columns]
+    keep = [name for name in ("id", "anchor_id", "anchor", "positive", "positive_id") if name in rows.columns]
+    operator = pl.Series("operator", [work.generator.operator.name] * len(chosen), dtype=pl.String)
+    return Negatives(rows.select(keep).with_columns(*more, operator))
+
+
+def _with_texts(work: Generation, columns: pl.DataFrame) -> pl.DataFrame:
+    if "corpus_row" not in columns.columns:
+        return columns
+    texts = work.generator.state.corpus.take(columns["corpus_row"].to_numpy().astype(np.int64))
+    return columns.drop("corpus_row").with_columns(texts["id"].alias("negative_id"), texts["text"].alias("negative"))
+
+
+def _assemble(work: Generation, frame: pl.DataFrame, units: Units, found: Candidates, accepted: Rows, vetoed: Rows) -> pl.DataFrame:
+    """Rows of accepted and vetoed candidates, in the order of units and draws; an anchor's candidate makes a row for each pair."""
+    chosen = np.sort(np.concatenate([accepted, vetoed]))
+    # Every (member row, candidate of its unit): for row scope one to one.
+    by_unit = np.argsort(units.members, kind="stable")
+    sizes = np.bincount(units.members, minlength=units.frame.height)
+    starts = np.cumsum(sizes) - sizes
+    unit = found.unit[chosen]
+    repeat = sizes[unit]
+    candidate = np.repeat(chosen, repeat)
+    within = np.arange(len(candidate)) - np.repeat(np.cumsum(repeat) - repeat, repeat)
+    member = by_unit[np.repeat(starts[unit], repeat) + within]
+    order = np.lexsort((found.draw[candidate], member)) if len(candidate) != len(chosen) else np.arange(len(candidate))
+    candidate, member = candidate[order], member[order]
+    rows = frame[member]
+    tried, inverse = np.unique(candidate, return_inverse=True)
+    looked = _with_texts(work, found.columns[tried])[inverse]
+    made = _stamp(work, rows, looked, found.draw[candidate])
+    verdicts = _verdicts(work, made) if made.height else made.with_columns(pl.lit(None, pl.String).alias(name) for name in work.verdicts)
+    return _ordered(labelled(verdicts))
+
+
+def _verdicts(work: Generation, made: pl.DataFrame) -> pl.DataFrame:
+    batch = Negatives(made)
+    return made.with_columns(
+        verifier.call(verifier.operator.function, batch).alias(column_of(verifier.operator.name)) for verifier in work.verifiers
+    )
+
+
+def _stamp(work: Generation, rows: pl.DataFrame, looked: pl.DataFrame, draws: Rows) -> pl.DataFrame:
+    """Source rows with a candidate each, as rows of `negatives` with lineage."""
+    generator, declares = work.generator, work.generator.operator.declares
+    source = rows["id"]
+    ids = rng.negative_ids(
+        source, operator=generator.operator.name, options_digest=generator.digest, seed=generator.settings.seed, draws=draws
+    )
+    ran = {verifier.operator.name for verifier in work.verifiers}
+    # Evidence that rests on a verifier is not claimed when it was switched off.
+    evidence = sorted(one for one in declares.evidence if not one.startswith("not-") or one.removeprefix("not-") in ran)
+    constants = {
+        "opposition": pl.lit(declares.opposition),
+        "evidence": pl.lit(pl.Series([evidence], dtype=pl.List(pl.String))).first(),
+        "initial_label": pl.lit(declares.label),
+        "operator": pl.lit(generator.operator.name),
+        "operator_version": pl.lit(declares.version, dtype=pl.Int64),
+        "options_digest": pl.lit(generator.digest),
+        "seed": pl.lit(generator.settings.seed, dtype=pl.Int64),
+        **{name: pl.lit(None, dtype=pl.String) for name in DROP_NAMES},
+    }
+    lineage = [
+        ids.alias("id"),
+        source.alias("source_id"),
+        pl.Series("source_ids", np.asarray(source.to_list(), dtype=object).reshape(-1, 1).tolist(), dtype=pl.List(pl.String)),
+        pl.Series("draw", draws, dtype=pl.Int64),
+        *looked.get_columns(),
+    ]
+    made = rows.with_columns(lineage)
+    return made.with_columns(expression.alias(name) for name, expression in constants.items())
+
+
+def _ordered(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.select(NEGATIVES.ordered(frame.columns))
+
+
+def _refused(work: Generation, frame: pl.DataFrame, units: Units, found: Candidates, counts: Counts, k: int) -> pl.DataFrame:
+    """Rows of units without a candidate, dropped with the reason. A `no-site` row carries ids and reason, no text."""
+    declares = work.generator.operator.declares
+    usual = "no-candidate" if declares.scope == "anchor" else "no-site"
+    without = np.ones(units.frame.height, dtype=bool)
+    without[found.unit] = False
+    reasons = {unit: found.refusals.get(unit, (usual, "")) for unit in np.flatnonzero(without).tolist()}
+    for reason, _ in reasons.values():
+        counts.refused[reason] += k
+    members = np.flatnonzero(without[units.members])
+    named = [reasons[unit] for unit in units.members[members].tolist()]
+    for reason, _ in named:
+        counts.dropped[reason] += 1
+    rows = frame[members]
+    looked = found.columns.clear()
+    if "corpus_row" in looked.columns:
+        looked = looked.drop("corpus_row").with_columns(pl.lit(None, pl.String).alias(name) for name in ("negative_id", "negative"))
+    nothing = pl.DataFrame([pl.Series(name, [None] * rows.height, dtype=dtype) for name, dtype in looked.schema.items()])
+    made = _stamp(work, rows, nothing, np.full(rows.height, -1, dtype=np.int64))
+    made = made.with_columns(
+        pl.lit("generate " + work.generator.operator.name).alias("dropped_by"),
+        pl.Series("drop_reason", [reason for reason, _ in named], dtype=pl.String),
+        pl.Series("drop_value", [value or None for _, value in named], dtype=pl.String),
+        pl.col("initial_label").alias("label"),
+        *(pl.lit(None, pl.String).alias(name) for name in work.verdicts),
+    )
+    keeps = {"id", "anchor_id", "label", "opposition", "evidence", *(column.name for column in NEGATIVES.columns if column.name in _LINEAGE), *DROP_NAMES}
+    silent = pl.col("drop_reason") == "no-site"
+    made = made.with_columns(
+        pl.when(silent).then(pl.lit(None, dtype)).otherwise(pl.col(name)).alias(name) for name, dtype in made.schema.items() if name not in keeps
+    )
+    return _ordered(made)
+
+
+_LINEAGE = ("source_id", "source_ids", "initial_label", "operator", "operator_version", "options_digest", "seed", "draw")

@@ -1,0 +1,50 @@
+"""Read texts to choose negatives from: a BEIR folder's or any other file with an id and a text, a title if there is one.
+
+The full text of a row is title, a space, text, wherever the tool reads it. A blank text is kept and never chosen.
+Source: Thakur et al., BEIR, 2021 (file layout).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated
+
+import polars as pl
+from pydantic import Field
+
+from negforge.contract import Declares
+from negforge.errors import InputError
+from negforge.records import Corpus, missing_column
+from negforge.tables import Source
+
+DECLARES = Declares(version=1, scope="row", writes=Corpus)
+
+
+def ingest(
+    source: Source,
+    *,
+    id: Annotated[str | None, Field(description="Column of the id; default `id`, else BEIR's `_id`.")] = None,  # noqa: A002
+    text: Annotated[str, Field(description="Column of the text.")] = "text",
+    title: Annotated[str | None, Field(description="Column of the title; default `title` where there is one.")] = None,
+    group: Annotated[str | None, Field(description="Column of the document or class; default `group`.")] = None,
+) -> Iterator[pl.DataFrame]:
+    """Map the source's columns to those of `corpus`.
+
+    Yields frames of n rows with `id`, `text` and the source's other columns. Raises InputError for a column that is not
+    there, and where two columns claim one name.
+    """
+    for frame in source.batches(1 << 14):
+        own = id or ("_id" if "_id" in frame.columns and "id" not in frame.columns else None)
+        renames = {}
+        for name, column in (("id", own), ("text", text), ("title", title), ("group", group)):
+            if column is None:
+                continue
+            if column not in frame.columns:
+                raise missing_column(name, frame.columns, source.name, column)
+            if column != name:
+                renames[column] = name
+        taken = set(renames.values()) & set(frame.columns)
+        if taken:
+            name = min(taken)
+            raise InputError(f"two columns claim '{name}'", f"{source.name} has one of that name", f"pass --rename {name}=source_{name}")
+        yield frame.rename(renames)

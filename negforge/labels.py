@@ -1,0 +1,51 @@
+"""The label of a negative: a pure function of its initial label and all its verdicts, whatever their order."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+
+import polars as pl
+
+from negforge import registry
+
+PREFIX = "verdict_"
+
+
+def column_of(verifier: str) -> str:
+    """The column of a verifier's verdicts."""
+    return PREFIX + verifier.replace("-", "_").replace(".", "_")
+
+
+def _any(tests: Iterable[pl.Expr]) -> pl.Expr:
+    return functools.reduce(lambda left, right: left | right, tests, pl.lit(value=False))
+
+
+def labelled(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame with `label` made anew.
+
+    A proof decides: a verdict that its verifier declares it proves. Two proofs that contradict each other leave `unknown`.
+    Without a proof the verdicts vote: agreement decides, disagreement is `unknown`, no vote leaves the initial label.
+    """
+    proofs = {column_of(name): operator.declared.get("proves", ()) for name, operator in registry.operators("verify").items()}
+    columns = [name for name in frame.columns if name.startswith(PREFIX)]
+    proven = {
+        verdict: _any((pl.col(name) == verdict).fill_null(value=False) for name in columns if verdict in proofs.get(name, ()))
+        for verdict in ("positive", "negative")
+    }
+    voted = {
+        verdict: _any((pl.col(name) == verdict).fill_null(value=False) for name in columns if verdict not in proofs.get(name, ()))
+        for verdict in ("positive", "negative")
+    }
+    rule = pl.col("initial_label")
+    for found in (voted, proven):  # the later one wins
+        rule = (
+            pl.when(found["positive"] & found["negative"])
+            .then(pl.lit("unknown"))
+            .when(found["positive"])
+            .then(pl.lit("positive"))
+            .when(found["negative"])
+            .then(pl.lit("negative"))
+            .otherwise(rule)
+        )
+    return frame.with_columns(rule.alias("label"))

@@ -1,0 +1,73 @@
+"""An operator with its checked options and prepared side inputs: what a worker calls on a batch."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from negforge import rng
+from negforge.options import Settings
+from negforge.records import Table
+from negforge.registry import Operator
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Picklable: the operator travels by name, the state as its `prepare` made it.
+
+    digest: of every option that changes rows, and of the content of each side input.
+    """
+
+    operator: Operator
+    options: dict[str, Any]
+    settings: Settings
+    state: Any
+    digest: str
+
+    def call(self, function: Callable[..., Any], table: Table) -> Any:
+        """Call one of the operator's functions with a batch and with whatever else it has parameters for."""
+        offered = {
+            **self.settings.model_dump(),
+            **self.options,
+            "state": self.state,
+            "rng": rng.Rng(self.settings.seed, self.operator.title),
+        }
+        return function(table, **accepts(function, offered))
+
+
+def accepts(function: Callable[..., Any], offered: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the offered arguments that a function has parameters for."""
+    names = inspect.signature(function).parameters
+    return {name: value for name, value in offered.items() if name in names}
+
+
+def prepare(
+    operator: Operator, options: dict[str, Any], settings: Settings, sides: Mapping[str, Table], scratch: Path, memory: int
+) -> Prepared:
+    """Run an operator's `prepare`, if it has one, and take the digest of all that changes its rows."""
+    state = None
+    if operator.prepare is not None:
+        offered = {**settings.model_dump(), **options, **sides, "scratch": scratch, "max_memory": memory}
+        state = operator.prepare(**accepts(operator.prepare, offered))
+    return Prepared(operator, options, settings, state, rng.json_digest(recorded(operator, options, settings, sides)))
+
+
+def recorded(operator: Operator, options: dict[str, Any], settings: Settings, sides: Mapping[str, Table]) -> dict[str, Any]:
+    """The options as lineage and manifest record them: its own, what a library fixes, the settings it reads, its side inputs."""
+    reads = {"num_negatives"} if operator.verb == "generate" else set()
+    if operator.declared.get("edits"):
+        reads.add("on")
+    names = sorted(name for name in Settings.model_fields if name in operator.parameters or name in reads)
+    return {
+        **{name: value for name, value in settings.model_dump(mode="json").items() if name in names and name != "seed"},
+        **{name: _plain(value) for name, value in options.items()},
+        **operator.declared.get("fixed", {}),
+        **{side: table.digest for side, table in sides.items()},
+    }
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, Path) else value

@@ -1,0 +1,529 @@
+"""The kinds of table: their columns, types and meanings, and the `Table` that stages and operators are handed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import polars as pl
+
+from negforge import rng, text
+from negforge.errors import InputError, listed, near
+
+Label = Literal["negative", "unknown", "positive"]
+Opposition = Literal["contradiction", "neutral", "unrelated", "degenerate", "noisy"]
+
+_EDGE = pl.Struct({"head": pl.String, "relation": pl.String, "tail": pl.String})
+DTYPES: dict[str, pl.DataType] = {
+    "text": pl.String(),
+    "list of text": pl.List(pl.String),
+    "integer": pl.Int64(),
+    "number": pl.Float64(),
+    "boolean": pl.Boolean(),
+    "list of edges": pl.List(_EDGE),
+    "edit": pl.Struct({"start": pl.Int64, "end": pl.Int64, "old": pl.String, "new": pl.String}),
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A declared column. `null`: whether a kept row may leave it out."""
+
+    name: str
+    type: str
+    meaning: str
+    required: bool = True
+    null: bool = False
+
+    @property
+    def dtype(self) -> pl.DataType:
+        """The Polars type of the column."""
+        return DTYPES[self.type]
+
+
+def _optional(name: str, dtype: str, meaning: str) -> Column:
+    return Column(name, dtype, meaning, required=False, null=True)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of table.
+
+    identity: the columns a row's own id is made of when the source brings none. clusters: the column whose equal values
+    belong together. digest: the columns of `rows_digest`. families: prefixes of reserved column names, with their type.
+    """
+
+    name: str
+    summary: str
+    columns: tuple[Column, ...]
+    identity: tuple[str, ...]
+    clusters: str = "id"
+    digest: tuple[str, ...] = ()
+    families: tuple[tuple[str, str, str], ...] = ()
+
+    def column(self, name: str) -> Column | None:
+        """The declaration of a column, families included, or None for a column the kind does not know."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        for prefix, dtype, meaning in self.families:
+            if name.startswith(prefix):
+                return _optional(name, dtype, meaning)
+        return None
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The names of the required columns."""
+        return tuple(column.name for column in self.columns if column.required)
+
+    def ordered(self, names: list[str]) -> list[str]:
+        """Column names in the kind's order: declared ones first, the rest as they came."""
+        declared = [column.name for column in self.columns if column.name in names]
+        return declared + [name for name in names if name not in declared]
+
+    def json_schema(self) -> dict[str, object]:
+        """The JSON Schema of one row, as shipped in `schemas/`."""
+        properties = {column.name: {**_json_type(column), "description": column.meaning} for column in self.columns}
+        patterns = {
+            f"^{prefix}": {**_json_type(_optional(prefix, dtype, meaning)), "description": meaning}
+            for prefix, dtype, meaning in self.families
+        }
+        return {
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "title": self.name,
+            "description": self.summary,
+            "type": "object",
+            "properties": properties,
+            **({"patternProperties": patterns} if patterns else {}),
+            "required": list(self.required),
+            "additionalProperties": True,
+        }
+
+
+_EDGE_SCHEMA: dict[str, object] = {
+    "type": "object",
+    "properties": {name: {"type": "string"} for name in ("head", "relation", "tail")},
+    "required": ["head", "relation", "tail"],
+}
+_JSON: dict[str, dict[str, object]] = {
+    "text": {"type": "string"},
+    "list of text": {"type": "array", "items": {"type": "string"}},
+    "integer": {"type": "integer"},
+    "number": {"type": "number"},
+    "boolean": {"type": "boolean"},
+    "list of edges": {"type": "array", "items": _EDGE_SCHEMA},
+    "edit": {
+        "type": "object",
+        "properties": {
+            "start": {"type": "integer", "minimum": 0},
+            "end": {"type": "integer", "minimum": 0},
+            "old": {"type": "string"},
+            "new": {"type": "string"},
+        },
+        "required": ["start", "end", "old", "new"],
+    },
+}
+
+
+def _json_type(column: Column) -> dict[str, object]:
+    schema = dict(_JSON[column.type])
+    if column.null:
+        schema["type"] = [schema["type"], "null"]
+    return schema
+
+
+_ID = Column("id", "text", "The row's id: the source's own as text, else the 128-bit digest of its content, 32 hex digits.")
+_ANCHOR_ID = Column("anchor_id", "text", "Rows with the same value have the same anchor.")
+_GROUP = _optional("group", "text", "The document, class or concept the row belongs to.")
+DROP_BLOCK = (
+    _optional("dropped_by", "text", "The operator that dropped the row; null for a kept row."),
+    _optional("drop_reason", "text", "Why it was dropped."),
+    _optional("drop_value", "text", "The value that condemned it."),
+)
+DROP_NAMES = tuple(column.name for column in DROP_BLOCK)
+
+PAIRS = Kind(
+    "pairs",
+    "An anchor and a positive, one row a pair.",
+    (
+        _ID,
+        _ANCHOR_ID,
+        Column("anchor", "text", "The query, claim, premise or caption."),
+        Column("positive", "text", "A text that is right for the anchor."),
+        _optional("positive_id", "text", "The positive's id in a corpus."),
+        _GROUP,
+        _optional("relevance", "number", "The judged relevance of the positive."),
+        _optional("image", "text", "Path or address of the image of the pair."),
+    ),
+    identity=("anchor", "positive"),
+    clusters="anchor_id",
+    digest=("id", "anchor_id", "anchor", "positive"),
+)
+CORPUS = Kind(
+    "corpus",
+    "Texts to choose from.",
+    (_ID, Column("text", "text", "The text."), _optional("title", "text", "The title; the full text is title, a space, text."), _GROUP),
+    identity=("text",),
+    digest=("id", "title", "text"),
+)
+TRIPLES = Kind(
+    "triples",
+    "Facts of a knowledge graph.",
+    (
+        _ID,
+        Column("head", "text", "The id of the head entity."),
+        Column("relation", "text", "The id of the relation."),
+        Column("tail", "text", "The id of the tail entity."),
+        _optional("split", "text", "The split the fact belongs to."),
+    ),
+    identity=("head", "relation", "tail"),
+    digest=("id", "head", "relation", "tail"),
+)
+CONCEPTS = Kind(
+    "concepts",
+    "Concepts of a taxonomy.",
+    (
+        _ID,
+        Column("name", "text", "The preferred label."),
+        Column("parents", "list of text", "Ids of the broader concepts; empty at a root."),
+        _optional("synonyms", "list of text", "Other labels."),
+        _optional("related", "list of text", "Ids of related concepts."),
+        _optional("matches", "list of text", "Ids of equal concepts elsewhere."),
+        _optional("description", "text", "The definition."),
+        _optional("deprecated", "boolean", "Whether the concept is withdrawn."),
+    ),
+    identity=("name", "parents"),
+    digest=("id", "name", "parents"),
+)
+GRAPHS = Kind(
+    "graphs",
+    "Explanation graphs.",
+    (
+        _ID,
+        Column("anchor", "text", "The text the graph explains."),
+        Column("edges", "list of edges", "The edges."),
+        _optional("stance", "text", "The stance the graph supports or counters."),
+        _optional("context", "text", "The belief or premise the anchor answers."),
+    ),
+    identity=("anchor", "edges"),
+    digest=("id", "anchor", "edges"),
+)
+ANSWERS = Kind(
+    "answers",
+    "Responses to prompts.",
+    (
+        _ID,
+        Column("prompt_id", "text", "Rows with the same value answer the same prompt."),
+        Column("prompt", "text", "The prompt."),
+        Column("response", "text", "The response."),
+        _optional("reference", "text", "The right answer."),
+        _optional("model", "text", "The model that answered."),
+        _optional("finish_reason", "text", "Why the answer ended."),
+        _optional("logprob", "number", "The log-probability of the response."),
+        _optional("steps", "list of text", "The steps of the response."),
+    ),
+    identity=("prompt", "response"),
+    clusters="prompt_id",
+    digest=("id", "prompt_id", "prompt", "response"),
+    families=(("verdict_", "text", "A verifier's verdict: negative, positive or unknown."),),
+)
+_NEGATIVES_HEAD = (
+    _ID,
+    _ANCHOR_ID,
+    Column("anchor", "text", "The query, claim, premise or caption."),
+    Column("positive", "text", "The positive of the source pair."),
+    Column("negative", "text", "The text that is wrong for the anchor."),
+    Column("label", "text", "negative, unknown, or positive for a proven false negative."),
+    Column("opposition", "text", "contradiction, neutral, unrelated, degenerate or noisy."),
+    Column("evidence", "list of text", "Why the label may be believed."),
+)
+_LINEAGE = (
+    Column("source_id", "text", "The id of the row it came from."),
+    Column("source_ids", "list of text", "The ids of all its parents."),
+    Column("initial_label", "text", "The label the generator gave, before any verdict."),
+    Column("operator", "text", "The generator."),
+    Column("operator_version", "integer", "The generator's version."),
+    Column("options_digest", "text", "Digest of every option that changes rows and of the side inputs the generator read."),
+    Column("seed", "integer", "The run's seed."),
+    Column("draw", "integer", "Place among the source row's candidates, from 0; -1 for a refusal."),
+)
+_TWIN = tuple(
+    _optional(name, "text", meaning)
+    for name, meaning in (
+        ("head", "The head of the source triple."),
+        ("relation", "The relation of the source triple."),
+        ("tail", "The tail of the source triple."),
+        ("negative_head", "The head of the corrupted triple."),
+        ("negative_relation", "The relation of the corrupted triple."),
+        ("negative_tail", "The tail of the corrupted triple."),
+    )
+) + (
+    _optional("edges", "list of edges", "The edges of the source graph."),
+    _optional("negative_edges", "list of edges", "The edges of the edited graph."),
+)
+NEGATIVES = Kind(
+    "negatives",
+    "A negative for an anchor, why it may be believed and where it came from.",
+    (
+        *_NEGATIVES_HEAD,
+        *_LINEAGE,
+        _optional("positive_id", "text", "The positive's id in a corpus."),
+        _optional("negative_id", "text", "The negative's id in a corpus."),
+        _optional("rank", "integer", "The candidate's rank in the miner's list, from 1."),
+        _optional("miner", "text", "The miner, or miners, that found it."),
+        _optional("edit", "edit", "The one change, in characters of the source text; re-applying it gives the negative."),
+        _optional("position", "integer", "The place in reading order, where a schedule set one."),
+        _optional("split", "text", "The split the row belongs to."),
+        *_TWIN,
+        *DROP_BLOCK,
+    ),
+    identity=("anchor", "positive", "negative"),
+    clusters="anchor_id",
+    digest=("id", "anchor", "positive", "negative", "label", "position"),
+    families=(
+        ("score_", "number", "A raw score: of the negative, of its positive (_positive), of the anchor's weakest (_weakest)."),
+        ("verdict_", "text", "A verifier's verdict: negative, positive or unknown."),
+    ),
+)
+KINDS = {kind.name: kind for kind in (PAIRS, CORPUS, TRIPLES, CONCEPTS, GRAPHS, ANSWERS, NEGATIVES)}
+
+Batches = Callable[[int], Iterator[pl.DataFrame]]
+
+
+class Table:
+    """Rows of one kind: a batch in memory, or a whole side input that is read piece by piece.
+
+    `table["id"]` is a column. `digest` names the content, whatever its row order or file format.
+    """
+
+    kind: ClassVar[Kind]
+
+    def __init__(self, frame: pl.DataFrame | None = None, *, reader: Batches | None = None, digest: str = "") -> None:
+        self._frame, self._reader, self.digest = frame, reader, digest
+        self._normalised: dict[tuple[str, str], pl.Series] = {}
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        """All rows in memory."""
+        if self._frame is None:
+            self._frame = pl.concat([*self.batches()], how="vertical", rechunk=True)
+        return self._frame
+
+    def batches(self, rows: int = 10_000) -> Iterator[pl.DataFrame]:
+        """The rows in pieces of at most `rows`."""
+        if self._reader is not None and self._frame is None:
+            yield from self._reader(rows)
+        else:
+            yield from self.frame.iter_slices(rows)
+
+    def __getitem__(self, name: str) -> pl.Series:
+        if self._frame is None:
+            return pl.concat([batch.select(name) for batch in self.batches()])[name]
+        return self._frame[name]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.frame.columns
+
+    def __len__(self) -> int:
+        return self.frame.height
+
+    def normalised(self, name: str, language: str) -> pl.Series:
+        """A text column in the form in which equal texts compare equal; computed once a batch."""
+        key = (name, language)
+        if key not in self._normalised:
+            self._normalised[key] = text.normalised(self[name], language=language)
+        return self._normalised[key]
+
+
+class Pairs(Table):
+    """Rows of `pairs`."""
+
+    kind = PAIRS
+
+
+class Corpus(Table):
+    """Rows of `corpus`."""
+
+    kind = CORPUS
+
+
+class Triples(Table):
+    """Rows of `triples`."""
+
+    kind = TRIPLES
+
+
+class Concepts(Table):
+    """Rows of `concepts`."""
+
+    kind = CONCEPTS
+
+
+class Graphs(Table):
+    """Rows of `graphs`."""
+
+    kind = GRAPHS
+
+
+class Answers(Table):
+    """Rows of `answers`."""
+
+    kind = ANSWERS
+
+
+class Negatives(Table):
+    """Rows of `negatives`."""
+
+    kind = NEGATIVES
+
+
+TABLES: dict[str, type[Table]] = {cls.__name__: cls for cls in (Pairs, Corpus, Triples, Concepts, Graphs, Answers, Negatives)}
+
+
+def full_text(frame: pl.DataFrame) -> pl.Series:
+    """The text of corpus rows: title, a space, text; the text alone where there is no title."""
+    if "title" not in frame.columns:
+        return frame["text"]
+    title = pl.col("title").str.strip_chars()
+    whole = pl.when(title.str.len_bytes() > 0).then(title + " " + pl.col("text")).otherwise(pl.col("text"))
+    return frame.select(whole.alias("text")).to_series()
+
+
+def typed_empty(kind: Kind, names: list[str]) -> pl.DataFrame:
+    """A frame of the kind with the named columns and no rows."""
+    columns = {name: kind.column(name) for name in names}
+    return pl.DataFrame(schema={name: column.dtype if column else pl.String for name, column in columns.items()})
+
+
+def conform(frame: pl.DataFrame, kind: Kind, where: str, first_row: int = 0, *, grows_ids: bool = True) -> pl.DataFrame:
+    """Rows of a foreign table as rows of a kind: types cast, ids made, columns ordered.
+
+    where: the file, for messages. first_row: the number of the frame's first row in it, from 0. Whole numbers in a text
+    column become text. Raises InputError for an absent column, a null or blank required text, or a value of another type.
+    """
+    if grows_ids:
+        frame = _with_ids(frame, kind, where, first_row)
+    missing = [name for name in kind.required if name not in frame.columns]
+    if missing:
+        raise missing_column(missing[0], frame.columns, where)
+    casts = [
+        _cast(frame[name], column, where, first_row)
+        for name in kind.ordered(frame.columns)
+        for column in [kind.column(name)]
+        if column is not None
+    ]
+    frame = frame.with_columns(casts)
+    # A dropped row may lack what made it be dropped.
+    kept = frame["dropped_by"].is_null() if "dropped_by" in frame.columns else None
+    for column in kind.columns:
+        if column.required:
+            _refuse_null(frame[column.name], column, kept, where, first_row)
+    return frame.select(kind.ordered(frame.columns))
+
+
+def missing_column(name: str, columns: list[str], where: str, column: str = "") -> InputError:
+    """The error for a column that is not there, with the nearest name. `name` is the flag's, `column` what it was given."""
+    guess = near(column or name, columns)
+    flag = name.replace("_", "-")
+    mend = f"pass --{flag} {guess}, or rename the column" if guess else f"pass --{flag} COLUMN"
+    return InputError(f"column '{column or name}' is not in {where}", f"{where} has {listed(columns)}", mend)
+
+
+def _with_ids(frame: pl.DataFrame, kind: Kind, where: str, first_row: int) -> pl.DataFrame:
+    absent = [name for name in kind.identity if name not in frame.columns]
+    if absent:
+        raise missing_column(absent[0], frame.columns, where)
+    for name in kind.identity:
+        column = kind.column(name)
+        if column is not None:
+            frame = frame.with_columns(_cast(frame[name], column, where, first_row))
+            _refuse_null(frame[name], column, None, where, first_row)
+    if "id" not in frame.columns:
+        frame = frame.with_columns(rng.record_ids(kind.name, [frame[name] for name in kind.identity]))
+    if kind.clusters not in frame.columns:
+        own = "prompt" if kind.clusters == "prompt_id" else "anchor"
+        frame = frame.with_columns(rng.text_ids(frame[own]).alias(kind.clusters))
+    return frame
+
+
+def _cast(values: pl.Series, column: Column, where: str, first_row: int) -> pl.Series:
+    dtype = column.dtype
+    if values.dtype == dtype:
+        return values
+    if values.dtype == pl.Null or (dtype == pl.String and values.dtype.is_integer()):
+        return values.cast(dtype)
+    if dtype == pl.Float64 and values.dtype.is_numeric():
+        return values.cast(dtype)
+    if dtype == pl.Int64 and values.dtype.is_integer():
+        return values.cast(dtype)
+    if values.dtype == pl.String and dtype != pl.String:
+        return _parse(values, column, where, first_row)
+    if dtype.is_nested() and values.dtype.is_nested() and _same_shape(values.dtype, dtype):
+        return values.cast(dtype)
+    if dtype == pl.String and values.dtype in (pl.Categorical, pl.Enum):
+        return values.cast(dtype)
+    mend = "explode the list: ingest pairs does it" if values.dtype == pl.List else "convert the column before ingesting"
+    raise InputError(f"column '{column.name}' holds {_plain_type(values.dtype)}, not {column.type}", where, mend)
+
+
+def _same_shape(have: pl.DataType, want: pl.DataType) -> bool:
+    if isinstance(have, pl.List) and isinstance(want, pl.List):
+        inner = have.inner
+        return inner in (pl.Null, want.inner) or (isinstance(inner, pl.Struct) and isinstance(want.inner, pl.Struct) and _same_shape(inner, want.inner))
+    if isinstance(have, pl.Struct) and isinstance(want, pl.Struct):
+        return [field.name for field in have.fields] == [field.name for field in want.fields]
+    return False
+
+
+def _parse(values: pl.Series, column: Column, where: str, first_row: int) -> pl.Series:
+    """A column that a text format (CSV) carried as text; an empty cell is null."""
+    cells: list[object] = []
+    for number, cell in enumerate(values.to_list()):
+        try:
+            cells.append(None if cell in (None, "") else json.loads(cell.lower() if column.type == "boolean" else cell))
+        except ValueError:
+            place = f"{where} row {first_row + number + 1}, column {column.name}: {cell[:60]!r}"
+            raise InputError(f"a value is not {column.type}", place, "mend the value or rename the column") from None
+    try:
+        return pl.Series(values.name, cells, dtype=column.dtype, strict=True)
+    except (TypeError, pl.exceptions.PolarsError):
+        raise InputError(f"column '{column.name}' is not {column.type}", where, "mend the values or rename the column") from None
+
+
+def _plain_type(dtype: pl.DataType) -> str:
+    if dtype.is_float():
+        return "decimal numbers"
+    return {"List": "lists", "Struct": "records", "Boolean": "booleans"}.get(type(dtype).__name__, str(dtype).lower())
+
+
+def _refuse_null(values: pl.Series, column: Column, kept: pl.Series | None, where: str, first_row: int) -> None:
+    bad = values.is_null()
+    # The corpus may hold blank texts (many published ones do); they are never chosen.
+    if column.dtype == pl.String and column.name != "text":
+        bad = bad | (values.str.strip_chars().str.len_bytes() == 0).fill_null(value=False)
+    if kept is not None:
+        bad = bad & kept
+    rows = bad.arg_true()
+    if len(rows):
+        raise InputError(
+            f"column '{column.name}' is null or blank",
+            f"{where} row {first_row + int(rows[0]) + 1} ({len(rows)} such rows in this batch)",
+            "give the value or remove the row",
+        )
+
+
+def check_collisions(columns: list[str], kind: Kind, where: str) -> None:
+    """Refuse source columns whose name the tool reserves for something else, naming the rename that mends it.
+
+    `kind` is what the rows become; a pair's extra column must also survive as a column of negatives.
+    """
+    for name in columns:
+        if kind.column(name) is not None:
+            continue
+        reserved = NEGATIVES.column(name) if kind.clusters in ("anchor_id", "prompt_id") else None
+        if reserved is not None:
+            raise InputError(
+                f"column '{name}' has a reserved name", f"{where}: negforge writes '{name}' itself", f"pass --rename {name}=source_{name}"
+            )

@@ -1,0 +1,244 @@
+"""Keyed randomness, ids and digests: 64- and 128-bit hashes over whole columns, the same on every machine and version.
+
+The column hash is our own, so that no library's upgrade can change a published id. It is not cryptographic: ids that
+guard the user's content (`record_id`, options and files) use blake2b.
+Source: the finaliser of splitmix64, Steele, Lea and Flood, Fast Splittable Pseudorandom Number Generators, 2014.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+from numpy.typing import NDArray
+
+T = TypeVar("T")
+U64 = NDArray[np.uint64]
+Lanes = tuple[U64, U64]
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_LANES = (
+    (np.uint64(0xD1342543DE82EF95), np.uint64(0x2545F4914F6CDD1D)),
+    (np.uint64(0xDABA0B6EB09322E3), np.uint64(0x8CB92BA72F3D8DD7)),
+)
+_NULL = (np.uint64(0x6E756C6C00000001), np.uint64(0x6E756C6C00000002))
+_WORDS_AT_ONCE = 1 << 17  # keeps the temporaries in the processor's cache
+_MASK = (1 << 64) - 1
+_HEX = np.frombuffer(b"".join(b"%02x" % byte for byte in range(256)), dtype=np.uint8).reshape(256, 2)
+
+
+def mix(values: U64) -> U64:
+    """Scatter 64-bit values: the finaliser of splitmix64, a bijection."""
+    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return values ^ (values >> np.uint64(31))
+
+
+def blake(*parts: str | bytes, size_bytes: int = 16) -> str:
+    """The blake2b digest, in hex, of length-prefixed parts, so that ("ab", "c") and ("a", "bc") differ."""
+    digest = hashlib.blake2b(digest_size=size_bytes)
+    for part in parts:
+        data = part.encode() if isinstance(part, str) else part
+        digest.update(len(data).to_bytes(8, "little"))
+        digest.update(data)
+    return digest.hexdigest()
+
+
+def json_digest(value: object) -> str:
+    """The 128-bit digest of a JSON value, whatever the order of its keys."""
+    return blake(json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")))
+
+
+def record_ids(kind: str, columns: Sequence[pl.Series]) -> pl.Series:
+    """The ids of source rows that bring none: blake2b-128 of the kind and the row's required columns."""
+    rows = zip(*(column.to_list() for column in columns), strict=True)
+    return pl.Series("id", [blake(kind, *(_plain(cell) for cell in row)) for row in rows], dtype=pl.String)
+
+
+def _plain(cell: object) -> str:
+    return cell if isinstance(cell, str) else json.dumps(cell, sort_keys=True, ensure_ascii=False)
+
+
+def text_ids(texts: pl.Series) -> pl.Series:
+    """The id of an anchor that brings none: the blake2b-128 digest of its exact text."""
+    return pl.Series("anchor_id", [blake(text) for text in texts.to_list()], dtype=pl.String)
+
+
+def _string_lanes(data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> Lanes:
+    """Two 64-bit hashes of each byte string data[offsets[i]:offsets[i + 1]].
+
+    Every 8-byte word is scattered with its place in the string, and the words of a string are summed: all whole-column
+    operations, none per row.
+    """
+    lengths = np.diff(offsets)
+    start, stop = int(offsets[0]), int(offsets[-1])
+    padded = np.zeros(stop - start + 8, dtype=np.uint8)
+    padded[:-8] = data[start:stop]
+    # Every 8-byte window of the bytes, unaligned: no copy.
+    windows: U64 = np.ndarray((padded.size - 7,), dtype="<u8", buffer=padded.data, strides=(1,))
+    words = (lengths + 7) // 8
+    ends = np.cumsum(words)
+    starts = ends - words
+    place = np.arange(int(ends[-1]) if len(ends) else 0, dtype=np.int64) - np.repeat(starts, words)
+    values = windows[np.repeat(offsets[:-1] - start, words) + 8 * place].astype(np.uint64)
+    spare = (lengths % 8).astype(np.uint64)
+    cut = spare > 0
+    values[ends[cut] - 1] &= (np.uint64(1) << (spare[cut] * np.uint64(8))) - np.uint64(1)
+    place_key = (place.astype(np.uint64) + np.uint64(1)) * _GOLDEN
+    full = words > 0
+    lanes = []
+    for multiplier, length_key in _LANES:
+        sums = np.zeros(len(lengths), dtype=np.uint64)
+        if full.any():
+            sums[full] = np.add.reduceat(mix(values * multiplier + place_key), starts[full])
+        lanes.append(mix(sums ^ (lengths.astype(np.uint64) + np.uint64(1)) * length_key))
+    return lanes[0], lanes[1]
+
+
+def strings128(texts: pl.Series) -> Lanes:
+    """A 128-bit hash of each text, as two columns of 64 bits. Null hashes to a fixed value that no text is given."""
+    array = texts.cast(pl.String).to_arrow()
+    chunks = array.chunks if isinstance(array, pa.ChunkedArray) else [array]
+    lanes: list[Lanes] = [
+        _string_lanes(data, part)
+        for data, offsets in map(_buffers, chunks)
+        for part in _pieces(offsets)
+    ]
+    high = np.concatenate([lane[0] for lane in lanes]) if lanes else np.zeros(0, np.uint64)
+    low = np.concatenate([lane[1] for lane in lanes]) if lanes else np.zeros(0, np.uint64)
+    if texts.null_count():
+        null = texts.is_null().to_numpy()
+        high[null], low[null] = _NULL
+    return high, low
+
+
+def _buffers(array: pa.Array) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    array = array.cast(pa.large_binary())
+    _, offsets, data = array.buffers()
+    cells = np.frombuffer(offsets, np.int64)[array.offset : array.offset + len(array) + 1] if offsets else np.zeros(1, np.int64)
+    return np.frombuffer(data, np.uint8) if data is not None else np.zeros(0, np.uint8), cells
+
+
+def _pieces(offsets: NDArray[np.int64]) -> Iterable[NDArray[np.int64]]:
+    """Cut a column into pieces of about `_WORDS_AT_ONCE` words; a piece holds at least one row."""
+    first, rows = 0, len(offsets) - 1
+    while first < rows:
+        last = int(np.searchsorted(offsets, offsets[first] + 8 * _WORDS_AT_ONCE, side="right")) - 1
+        last = min(max(last, first + 1), rows, first + _WORDS_AT_ONCE)
+        yield offsets[first : last + 1]
+        first = last
+
+
+def combine(columns: Sequence[Lanes]) -> Lanes:
+    """One 128-bit hash a row from the hashes of several columns, in their order."""
+    high = np.zeros(len(columns[0][0]), dtype=np.uint64)
+    low = high.copy()
+    for number, (left, right) in enumerate(columns, start=1):
+        salt = mix(np.array([number], dtype=np.uint64) * _GOLDEN)
+        high, low = mix(high + salt ^ left) + low, mix(low ^ right + salt) ^ high
+    return mix(high ^ low * _LANES[0][1]), mix(low + high * _LANES[1][1])
+
+
+def hex128(lanes: Lanes) -> pl.Series:
+    """128-bit values as text of 32 hex digits."""
+    rows = np.stack(lanes, axis=1).astype(">u8").view(np.uint8)
+    text = _HEX[rows].reshape(-1)
+    offsets = np.arange(0, 32 * (len(rows) + 1), 32, dtype=np.int64)
+    array = pa.LargeStringArray.from_buffers(len(rows), pa.py_buffer(offsets), pa.py_buffer(text))
+    return pl.Series("id", array)
+
+
+def negative_ids(source_ids: pl.Series, *, operator: str, options_digest: str, seed: int, draws: NDArray[np.int64]) -> pl.Series:
+    """The ids of negatives: (source_id, operator, options_digest, seed, draw) mixed to 128 bits, 32 hex digits each."""
+    base = bytes.fromhex(blake(operator, options_digest, str(seed)))
+    constant = np.frombuffer(base, dtype="<u8").astype(np.uint64)
+    rows = len(source_ids)
+    run: Lanes = (np.full(rows, constant[0]), np.full(rows, constant[1]))
+    step = mix(draws.astype(np.uint64) * _GOLDEN)
+    return hex128(combine([strings128(source_ids), run, (step, mix(step + _GOLDEN))]))
+
+
+def hash64(texts: pl.Series) -> U64:
+    """A 64-bit hash of each text: what shards, partitions and keys are made of."""
+    return strings128(texts)[0]
+
+
+def frame_lanes(frame: pl.DataFrame, columns: Iterable[str]) -> Lanes:
+    """A 128-bit hash of each row over the named columns; a column the frame lacks counts as all null."""
+    parts = [
+        _column_lanes(frame[name]) if name in frame.columns else strings128(pl.Series([None] * frame.height, dtype=pl.String))
+        for name in columns
+    ]
+    return combine(parts)
+
+
+def _column_lanes(column: pl.Series) -> Lanes:
+    if column.dtype == pl.String:
+        return strings128(column)
+    if column.dtype.is_nested():
+        # A list or record is hashed as its JSON text.
+        return strings128(column.to_frame().select(pl.struct(pl.all()).struct.json_encode()).to_series())
+    return strings128(column.cast(pl.String))
+
+
+def total128(lanes: Lanes) -> int:
+    """The sum modulo 2^128 of 128-bit values: the same in any order and any split."""
+    total = 0
+    for lane, shift in ((lanes[0], 64), (lanes[1], 0)):
+        total += (int((lane >> np.uint64(32)).sum()) << (32 + shift)) + (int((lane & np.uint64(0xFFFFFFFF)).sum()) << shift)
+    return total % (1 << 128)
+
+
+class Rng:
+    """Randomness keyed by (run seed, operator, row id, draw): no global state, so any batching gives the same values."""
+
+    def __init__(self, seed: int, operator: str) -> None:
+        self.seed, self.operator = seed, operator
+        digest = bytes.fromhex(blake("rng", operator, str(seed)))
+        self._base, self._key = int.from_bytes(digest[:8], "little"), digest
+
+    def bits(self, ids: pl.Series, draw: int = 0) -> U64:
+        """64 random bits a row, for the given draw."""
+        salt = np.uint64((self._base + draw * int(_GOLDEN)) & _MASK)
+        return mix(strings128(ids)[1] ^ salt)
+
+    def integers(self, ids: pl.Series, count: int, high: int | NDArray[np.int64]) -> NDArray[np.int64]:
+        """`count` whole numbers a row, each from 0 to high - 1, as an array of rows x count; `high` may differ by row."""
+        base = self.bits(ids)
+        draws = np.arange(1, count + 1, dtype=np.uint64) * _GOLDEN
+        ceiling = np.asarray(high, dtype=np.uint64).reshape(-1, 1)
+        # The bias of a remainder is below high / 2^64.
+        return (mix(base[:, None] + draws[None, :]) % ceiling).astype(np.int64)
+
+    def _scalar(self, row_id: str) -> int:
+        return int.from_bytes(hashlib.blake2b(row_id.encode(), digest_size=8, key=self._key).digest(), "little")
+
+    def shuffled(self, row_id: str, items: Iterable[T]) -> list[T]:
+        """The items in an order drawn for this row."""
+        order = list(items)
+        if len(order) < 2:  # the common case costs no hash
+            return order
+        state = self._scalar(row_id)
+        for last in range(len(order) - 1, 0, -1):
+            state = (state + int(_GOLDEN)) & _MASK
+            other = _mix_int(state) % (last + 1)
+            order[last], order[other] = order[other], order[last]
+        return order
+
+    def stream(self, row_id: str) -> Iterable[int]:
+        """An endless stream of 64-bit values for this row, for operators that draw as they go."""
+        state = self._scalar(row_id)
+        while True:
+            state = (state + int(_GOLDEN)) & _MASK
+            yield _mix_int(state)
+
+
+def _mix_int(value: int) -> int:
+    value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+    value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & _MASK
+    return value ^ (value >> 31)

@@ -1,0 +1,433 @@
+"""Runs one stage: opens its inputs, calls the operator by scope, collects drops and counts, and hands rows to a sink."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from negforge import registry
+from negforge.contract import Exported, Skipped
+from negforge.engine import default_workers, machine_memory, ordered_map, temporary_scratch
+from negforge.errors import UsageError
+from negforge.generating import Generation, generate_batch
+from negforge.inputs import Decisions, Input, by_anchor, check_ids, limited, open_input, renamed, side_table, sources_of, table_of
+from negforge.labels import column_of, labelled
+from negforge.options import UNRECORDED, Settings, check, settings_of
+from negforge.prepared import Prepared, prepare, recorded
+from negforge.records import DROP_NAMES, NEGATIVES, Kind, Negatives, Pairs, Table, check_collisions, conform, typed_empty
+from negforge.registry import Operator
+from negforge.report import Counts, Progress, Report
+from negforge.sinks import Sink, split_dropped
+from negforge.tables import History, Source
+
+MakeSink = Callable[[Kind, bool], Sink]
+EXPORT = Kind("export", "A trainer's layout.", (), (), clusters="", digest=())
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage to run: an operator, its inputs and side inputs, its own options and the settings of the run."""
+
+    operator: Operator
+    inputs: tuple[str | pl.DataFrame, ...]
+    sides: dict[str, str | pl.DataFrame]
+    options: dict[str, Any]
+    settings: Settings
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """Every effective option by name, settings the verb has included."""
+        settings = self.settings.model_dump()
+        return {**self.options, **{name: settings[name] for name in settings_of(self.operator)}}
+
+
+def stage_of(title: str, inputs: Sequence[str | pl.DataFrame], given: Mapping[str, Any]) -> tuple[Stage | None, list[UsageError]]:
+    """A checked stage from what a flag line, a pipeline file or a Python call gives, or every fault found in it.
+
+    title: verb and operator, such as `generate mine.bm25`. given: options, settings and side inputs by name.
+    """
+    verb, _, name = title.partition(" ")
+    try:
+        operator = registry.find(verb, name)
+    except UsageError as error:
+        return None, [error]
+    sides = {side: value for side, value in given.items() if side in operator.sides and value is not None}
+    options, settings, faults = check(operator, {key: value for key, value in given.items() if key not in operator.sides})
+    faults += [
+        UsageError(f"{title} needs --{side.replace('_', '-')}", f"a table of {kind.kind.name}", "name a file, a folder or -")
+        for side, kind in operator.sides.items()
+        if side not in sides
+    ]
+    if list(sides.values()).count("-") + list(inputs).count("-") + (not inputs) > 1:
+        faults.append(UsageError("standard input is named twice", mend="name one of the inputs as a file"))
+    return (None, faults) if faults else (Stage(operator, tuple(inputs) or ("-",), sides, options, settings), [])
+
+
+def run_stage(stage: Stage, make_sink: MakeSink, *, show_progress: bool = False) -> Report:
+    """Run a stage and publish its rows through the sink. Nothing is published if it fails."""
+    begun = time.monotonic()
+    progress = Progress(stage.operator.title, show=show_progress)
+    with temporary_scratch() as scratch:
+        run = _Run(stage, scratch.path, progress)
+        sink: Sink | None = None
+        try:
+            kind, clustered, frames = run.plan()
+            sink = make_sink(kind, clustered)
+            run.aside = sink.aside
+            for frame in frames:
+                sink.write(frame)
+                progress.update(run.counts)
+            counts = run.counts.document(generates=stage.operator.verb == "generate")
+            digests = sink.digests.named()
+            entry = {**run.entry, "counts": counts, "rows_digest": digests["rows_digest"]}
+            outcome = sink.finish([*run.history(), entry], counts)
+        except BaseException:
+            if sink is not None:
+                sink.abort()
+            raise
+        finally:
+            progress.close()
+    return Report(stage.operator.title, counts, outcome, time.monotonic() - begun)
+
+
+def plan_of(stage: Stage) -> dict[str, Any]:
+    """What a run would do, for `--dry-run`: rows in, slots asked, options with side inputs. Reads inputs, writes nothing."""
+    with temporary_scratch() as scratch:
+        rows = units = 0
+        operator = stage.operator
+        reads = operator.declares.reads
+        if reads is not None:
+            opened = open_input(_sources(stage), reads.kind, scratch.path / "in", limit_bytes=machine_memory() // 32)
+            table = limited(opened, stage.settings.limit) if "-" not in stage.inputs else opened
+            anchors: set[str] = set()
+            for frame in table.live(1 << 16):
+                rows += frame.height
+                if operator.declares.scope == "anchor" and reads.kind.clusters in frame.columns:
+                    anchors.update(frame[reads.kind.clusters].to_list())
+            units = len(anchors) if operator.declares.scope == "anchor" else rows
+        plan = {"stage": operator.title, "inputs": [str(one) for one in stage.inputs], "sides": {k: str(v) for k, v in stage.sides.items()}}
+        plan |= {"options": {name: _json(value) for name, value in stage.given.items()}, "rows_in": rows}
+        if operator.verb == "generate":
+            plan |= {"slots": units * stage.settings.num_negatives, "model_calls": 0, "tokens": 0}
+        return plan
+
+
+def _json(value: Any) -> Any:
+    return str(value) if isinstance(value, Path) else value
+
+
+def _sources(stage: Stage) -> list[Source]:
+    return [renamed(source, stage.settings.rename) for source in sources_of(stage.inputs)]
+
+
+class _Run:
+    """One execution of a stage: `plan` says what comes out, and its frames do the work as they are read."""
+
+    def __init__(self, stage: Stage, scratch: Path, progress: Progress) -> None:
+        self.stage, self.scratch, self.progress = stage, scratch, progress
+        self.operator, self.settings = stage.operator, stage.settings
+        self.memory = self.settings.max_memory or machine_memory() // 4
+        self.limit_bytes = self.memory // 8
+        self.workers = self.settings.workers or default_workers()
+        self.counts = Counts()
+        self.aside: Callable[[str, pl.DataFrame], None] | None = None
+        self.entry: dict[str, Any] = {}
+        self._input: Input | None = None
+
+    def history(self) -> History:
+        """The stages that made the input; complete once its rows were read."""
+        return self._input.history if self._input is not None else []
+
+    def plan(self) -> tuple[Kind, bool, Iterator[pl.DataFrame]]:
+        """The kind of the output, whether it is clustered, and its frames."""
+        verb, scope = self.operator.verb, self.operator.declares.scope
+        if verb == "ingest":
+            return self._ingest()
+        table = self._open()
+        if verb == "generate":
+            return NEGATIVES, scope == "anchor" or table.clustered, self._generate(table)
+        if verb == "export":
+            return EXPORT, False, self._export(table)
+        self._record(self._sides())
+        if scope == "table":
+            return table.kind, table.clustered, self._table(table)
+        return table.kind, scope == "anchor" or table.clustered, self._map(table, self._prepare())
+
+    # -- inputs ----------------------------------------------------------------------------------------------------
+
+    def _open(self) -> Input:
+        reads = self.operator.declares.reads
+        if reads is None:
+            raise RuntimeError(f"{self.operator.title} declares no kind to read")
+        declares = self.operator.declares
+        twice = self.settings.limit is not None or declares.scope == "table" or self.operator.verb == "generate"
+        opened = open_input(_sources(self.stage), reads.kind, self.scratch / "in", limit_bytes=self.limit_bytes, twice=twice)
+        self.counts.collapsed = opened.collapsed
+        self._input = opened
+        return opened
+
+    @functools.cache  # noqa: B019 - one run, one object
+    def _sides(self) -> dict[str, Table]:
+        return {
+            name: side_table(kind, self.stage.sides[name], self.scratch / f"side-{name}", self.limit_bytes)
+            for name, kind in self.operator.sides.items()
+        }
+
+    def _prepare(self) -> Prepared:
+        return prepare(self.operator, self.stage.options, self.settings, self._sides(), self._folder("state"), self.memory)
+
+    def _folder(self, name: str) -> Path:
+        path = self.scratch / name
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def _record(self, sides: Mapping[str, Table], **more: Any) -> None:
+        """What the manifest says of this stage: everything that changes rows, nothing else."""
+        self.entry = {
+            "stage": self.operator.title,
+            "version": self.operator.declares.version,
+            "options": recorded(self.operator, self.stage.options, self.settings, sides),
+            "seed": self.settings.seed,
+            **({"limit": self.settings.limit} if self.settings.limit else {}),
+            **({"rename": self.settings.rename} if self.settings.rename else {}),
+            **more,
+        }
+
+    # -- ingest ----------------------------------------------------------------------------------------------------
+
+    def _ingest(self) -> tuple[Kind, bool, Iterator[pl.DataFrame]]:
+        writes = self.operator.declares.writes
+        if writes is None:
+            raise RuntimeError(f"{self.operator.title} declares no kind to write")
+        kind = writes.kind
+        self._record({})
+        reads_folder = "folder" in self.operator.parameters
+        readers: list[Iterator[pl.DataFrame]] = []
+        places = [Path(str(one)) for one in self.stage.inputs] if reads_folder else _sources(self.stage)
+        for place in places:
+            readers.append(self._read(place, kind))
+        table = check_ids(iter(readers), kind, self.scratch / "in", self.limit_bytes, [])
+        self.counts.collapsed = table.collapsed
+
+        def frames() -> Iterator[pl.DataFrame]:
+            for frame in limited(table, self.settings.limit).batches(self.settings.batch_size):
+                self.counts.seen += frame.height
+                self.counts.kept += frame.height
+                yield frame
+
+        return kind, False, frames()
+
+    def _read(self, place: Path | Source, kind: Kind) -> Iterator[pl.DataFrame]:
+        call = Prepared(self.operator, self.stage.options, self.settings, None, "")
+        name = place.name if isinstance(place, Source) else str(place)
+        done = 0
+        for found in call.call(self.operator.function, place):  # type: ignore[arg-type]
+            if isinstance(found, Skipped):
+                self.counts.skipped[found.reason] += found.rows
+                continue
+            check_collisions(found.columns, kind, name)
+            yield conform(found, kind, name, done)
+            done += found.height
+
+    # -- generate --------------------------------------------------------------------------------------------------
+
+    def _generate(self, table: Input) -> Iterator[pl.DataFrame]:
+        generator = self._prepare()
+        declares = self.operator.declares
+        names = declares.verifiers if self.settings.verify else ()
+        known = self._known_positives(table, generator) if names else None
+        verifiers = []
+        for name in names:
+            verifier = registry.find("verify", name)
+            sides: dict[str, Table] = {side: known for side in verifier.sides if known is not None}
+            options = check(verifier, {})[0]
+            verifiers.append(prepare(verifier, options, self.settings, sides, self._folder(f"verify-{name}"), self.memory))
+        self._record(self._sides(), verifiers=list(names))
+        work = functools.partial(generate_batch, Generation(generator, tuple(verifiers)))
+        source = limited(table, self.settings.limit)
+        rows = self.settings.batch_size
+        batches = by_anchor(source, self.scratch, self.limit_bytes, rows, _nothing) if declares.scope == "anchor" else source.live(rows)
+        for frame, counts in ordered_map(work, batches, self.workers):
+            self.counts.add(counts)
+            yield frame
+
+    def _known_positives(self, table: Input, generator: Prepared) -> Pairs:
+        """The positives of the whole input, `--limit` notwithstanding; when mining, their texts in the corpus as well."""
+        store = getattr(generator.state, "corpus", None)
+
+        def batches(rows: int) -> Iterator[pl.DataFrame]:
+            for frame in table.live(rows):
+                yield frame
+                if store is not None and "positive_id" in frame.columns:
+                    found = store.find(frame["positive_id"])
+                    there = found >= 0
+                    texts = store.take(found[there])
+                    yield frame.filter(pl.Series(there)).with_columns(texts["text"].alias("positive"))
+
+        return Pairs(reader=batches)
+
+    # -- score, verify, filter -------------------------------------------------------------------------------------
+
+    def _map(self, table: Input, prepared: Prepared) -> Iterator[pl.DataFrame]:
+        source = limited(table, self.settings.limit)
+        passing: list[pl.DataFrame] = []
+        rows = self.settings.batch_size
+
+        def aside(dropped: pl.DataFrame) -> None:
+            self.counts.seen += dropped.height
+            self.counts.dropped["before"] += dropped.height
+            passing.append(dropped)
+
+        def live() -> Iterator[pl.DataFrame]:
+            for frame in source.batches(rows):
+                kept, dropped = split_dropped(frame)
+                if dropped.height:
+                    aside(dropped)
+                yield kept
+
+        anchor = self.operator.declares.scope == "anchor"
+        batches = by_anchor(source, self.scratch, self.limit_bytes, rows, aside) if anchor else live()
+        schema: dict[str, pl.DataType] = {}
+        for frame, counts in ordered_map(functools.partial(map_batch, prepared), batches, self.workers):
+            self.counts.add(counts)
+            schema = schema or dict(frame.schema)
+            yield frame
+            while passing:
+                yield _fitted(passing.pop(0), schema)
+        while passing:
+            yield _fitted(passing.pop(0), schema)
+
+    # -- dedupe ----------------------------------------------------------------------------------------------------
+
+    def _table(self, table: Input) -> Iterator[pl.DataFrame]:
+        """A narrow table of all kept rows is decided on, group by group; a second pass applies the decisions."""
+        from negforge.engine import Partitioner  # noqa: PLC0415
+
+        prepared = self._prepare()
+        source = limited(table, self.settings.limit)
+        narrow = Partitioner(self.scratch / "narrow", self.limit_bytes)
+        done = 0
+        for frame in source.live(self.settings.batch_size):
+            keys = prepared.call(self.operator.keys, Negatives(frame))
+            rows = keys.with_columns(pl.Series("row", np.arange(done, done + frame.height), dtype=pl.Int64))
+            narrow.add(rows.drop("group"), keys["group"].to_numpy())
+            done += frame.height
+        decisions = Decisions(self.scratch, self.limit_bytes)
+        for part, group in narrow.parts():
+            decisions.add(prepared.call(self.operator.function, Negatives(part.with_columns(pl.Series("group", group)))))
+        yield from self._apply(source, decisions)
+
+    def _apply(self, source: Input, decisions: Decisions) -> Iterator[pl.DataFrame]:
+        before: list[pl.DataFrame] = []
+
+        def live() -> Iterator[pl.DataFrame]:
+            for frame in source.batches(self.settings.batch_size):
+                kept, dropped = split_dropped(frame)
+                before.append(dropped)
+                yield kept
+
+        for frame, decided in decisions.windows(live()):
+            reasons = frame.with_row_index("row").select(pl.col("row").cast(pl.Int64)).join(decided, on="row", how="left", maintain_order="left")
+            made, counts = _with_drops(self.operator.title, frame, reasons.select("drop_reason", "drop_value"))
+            dropped = before.pop(0)
+            counts.seen += dropped.height
+            counts.dropped["before"] += dropped.height
+            self.counts.add(counts)
+            yield pl.concat([made, _fitted(dropped, dict(made.schema))]) if dropped.height else made
+
+    # -- export ----------------------------------------------------------------------------------------------------
+
+    def _export(self, table: Input) -> Iterator[pl.DataFrame]:
+        """A trainer's rows; their provenance, row for row, and the rows that did not fit go beside them."""
+        prepared = self._prepare()
+        self._record(self._sides(), keep_labels=sorted(self.settings.keep_labels))
+        labels = {"negative", *self.settings.keep_labels}
+        source = limited(table, self.settings.limit)
+        rows = self.settings.batch_size
+        done = 0
+        first = True
+        before: list[pl.DataFrame] = []
+        batches = by_anchor(source, self.scratch, self.limit_bytes, rows, before.append)
+        for frame, made in ordered_map(functools.partial(export_batch, prepared, labels), batches, self.workers):
+            lost = made.dropped if made.dropped is not None else frame.clear()
+            self.counts.seen += frame.height
+            self.counts.kept += frame.height - lost.height
+            for reason in lost["drop_reason"].to_list() if lost.height else []:
+                self.counts.dropped[reason] += 1
+            if self.aside is not None and lost.height:
+                self.aside("dropped", lost)
+            if self.aside is not None and (made.provenance.height or first):
+                numbered = made.provenance.with_columns(pl.Series("row", np.arange(done, done + made.rows.height), dtype=pl.Int64))
+                self.aside("provenance", numbered.select("row", pl.all().exclude("row")))
+            done += made.rows.height
+            first = False
+            yield made.rows
+        for frame in before:
+            self.counts.seen += frame.height
+            self.counts.dropped["before"] += frame.height
+
+
+def _nothing(_: pl.DataFrame) -> None:
+    """Records of a generator have no drop block."""
+
+
+def _fitted(frame: pl.DataFrame, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
+    """Dropped rows with the columns of the rows they travel with."""
+    return frame.select(
+        (pl.col(name).cast(dtype) if name in frame.columns else pl.lit(None, dtype)).alias(name) for name, dtype in schema.items()
+    )
+
+
+def _with_drops(title: str, frame: pl.DataFrame, verdict: pl.DataFrame) -> tuple[pl.DataFrame, Counts]:
+    """The frame with its drop block filled from a filter's answer."""
+    reasons = verdict["drop_reason"]
+    counts = Counts(seen=frame.height, kept=int(reasons.null_count()))
+    for reason, number in reasons.drop_nulls().value_counts().iter_rows():
+        counts.dropped[reason] += number
+    lost = pl.Series("dropped_by", [title], dtype=pl.String).new_from_index(0, frame.height)
+    block = [
+        pl.select(pl.when(reasons.is_not_null()).then(lost)).to_series().alias("dropped_by"),
+        reasons.cast(pl.String),
+        verdict["drop_value"].cast(pl.String),
+    ]
+    return frame.with_columns(block), counts
+
+
+def map_batch(prepared: Prepared, frame: pl.DataFrame) -> tuple[pl.DataFrame, Counts]:
+    """A batch of kept rows through a score, a verifier or a filter."""
+    operator = prepared.operator
+    answer = prepared.call(operator.function, Negatives(frame))
+    if operator.verb == "filter":
+        made, counts = _with_drops(operator.title, frame, answer)
+    else:
+        made, counts = frame, Counts(seen=frame.height, kept=frame.height)
+        if operator.verb == "verify":
+            made = labelled(frame.with_columns(answer.alias(column_of(operator.name))))
+            witness = pl.when(pl.Series(answer) == "negative").then(pl.lit([operator.name])).otherwise(pl.lit([], dtype=pl.List(pl.String)))
+            made = made.with_columns(pl.col("evidence").list.concat(witness).list.unique().list.sort())
+            for label, number in made["label"].value_counts().iter_rows():
+                counts.labels[label] += number
+        else:
+            made = frame.with_columns(answer.get_columns())
+        made = made.with_columns(pl.lit(None, pl.String).alias(name) for name in DROP_NAMES)
+    return made.select(NEGATIVES.ordered(made.columns)), counts
+
+
+def export_batch(prepared: Prepared, labels: set[str], frame: pl.DataFrame) -> tuple[pl.DataFrame, Exported]:
+    """A batch of whole anchors in a trainer's layout. Rows of another label do not go out; they are dropped by that name."""
+    wanted = frame["label"].is_in([*labels])
+    made: Exported = prepared.call(prepared.operator.function, Negatives(frame.filter(wanted)))
+    other = frame.filter(~wanted)
+    block = pl.concat_str(pl.lit("label-"), pl.col("label"))
+    lost = other.with_columns(
+        pl.lit(prepared.operator.title).alias("dropped_by"), block.alias("drop_reason"), pl.lit(None, pl.String).alias("drop_value")
+    )
+    parts = [part for part in (lost, made.dropped) if part is not None and part.height]
+    return frame, made._replace(dropped=pl.concat(parts) if parts else None)

@@ -1,0 +1,389 @@
+"""Where a stage's rows go: a pipe, one file, a table on the terminal. Each ends whole or not at all."""
+
+from __future__ import annotations
+
+import filecmp
+import json
+import os
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.ipc
+import pyarrow.parquet as pq
+
+from negforge import rng
+from negforge.engine import Scratch, collect, storage
+from negforge.errors import UsageError, listed
+from negforge.options import Settings
+from negforge.records import DROP_NAMES, Kind
+from negforge.tables import METADATA, History, dropped_twin, format_of
+
+ROWS_A_GROUP = 50_000
+_ROWS_A_CAST = 4_096  # a cast to 32-bit offsets fails above 2 GiB
+
+
+@dataclass
+class Digests:
+    """Counts and order-free digests of what was written. A digest is 32 hex digits.
+
+    rows: of the kept rows over the kind's digest columns; the same on any engine and machine. content, dropped: of all
+    columns of the kept and of the dropped rows; the same with one set of versions.
+    """
+
+    kind: Kind
+    kept: int = 0
+    lost: int = 0
+    sums: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("rows", "content", "dropped"), 0))
+
+    def add(self, kept: pl.DataFrame, dropped: pl.DataFrame) -> None:
+        """Count rows in."""
+        self.kept += kept.height
+        self.lost += dropped.height
+        if kept.height:
+            self.sums["rows"] += rng.total128(rng.frame_lanes(kept, self.kind.digest or sorted(kept.columns)))
+            self.sums["content"] += rng.total128(rng.frame_lanes(kept, sorted(kept.columns)))
+        if dropped.height:
+            self.sums["dropped"] += rng.total128(rng.frame_lanes(dropped, sorted(dropped.columns)))
+
+    def named(self) -> dict[str, str]:
+        """The digests by name."""
+        return {f"{name}_digest": f"{total % (1 << 128):032x}" for name, total in self.sums.items()}
+
+
+@dataclass
+class Outcome:
+    """What became of a stage's rows: where they are, in words, and the figures of the manifest."""
+
+    place: str
+    rows: int
+    dropped: int
+    digests: dict[str, str]
+    unchanged: bool = False
+    version: int | None = None
+
+
+def split_dropped(frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Kept rows without the drop block, and dropped rows with it."""
+    if "dropped_by" not in frame.columns:
+        return frame, frame.clear()
+    lost = frame["dropped_by"].is_not_null()
+    return frame.filter(~lost).drop(DROP_NAMES), frame.filter(lost)
+
+
+def plain_table(frame: pl.DataFrame) -> pa.Table:
+    """A frame as an Arrow table of plain types: `string` and `list`, which every reader knows, for what Polars makes.
+
+    Polars writes `large_string` and `large_list`, on which `datasets` and others stumble (datasets #6834, #7765).
+    """
+    pieces = [piece.to_arrow() for piece in frame.iter_slices(_ROWS_A_CAST)] or [frame.to_arrow()]
+    schema = plain_schema(pieces[0].schema)
+    return pa.concat_tables([piece.cast(schema) for piece in pieces])
+
+
+def plain_schema(schema: pa.Schema) -> pa.Schema:
+    """A schema with 32-bit offsets throughout."""
+    return pa.schema([pa.field(field.name, _plain(field.type), field.nullable) for field in schema])
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return pa.string()
+    if pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind):
+        return pa.binary()
+    if pa.types.is_large_list(kind) or pa.types.is_list(kind):
+        return pa.list_(_plain(kind.value_type))
+    if pa.types.is_struct(kind):
+        return pa.struct([pa.field(one.name, _plain(one.type)) for one in kind])
+    return kind
+
+
+class ParquetShard:
+    """One Parquet file, written in row groups of fixed size so that equal rows give equal bytes however they come.
+
+    zstd and content-defined chunks: a version that differs little shares most of its bytes with the last. A file with no
+    rows has no row group, since an empty one breaks `load_dataset`.
+    """
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self.path, self.rows, self.memory_bytes = path, 0, 0
+        self._schema = plain_schema(schema)
+        self._held: list[pl.DataFrame] = []
+        self._waiting = 0
+        with storage(path):
+            self._writer = pq.ParquetWriter(path, self._schema, compression="zstd", use_content_defined_chunking=True)
+
+    def add(self, frame: pl.DataFrame) -> None:
+        """Append rows."""
+        self._held.append(frame)
+        self._waiting += frame.height
+        if self._waiting >= ROWS_A_GROUP:
+            whole = pl.concat(self._held)
+            full = whole.height // ROWS_A_GROUP * ROWS_A_GROUP
+            self._write(whole[:full])
+            self._held = [whole[full:]]
+            self._waiting = whole.height - full
+
+    def _write(self, frame: pl.DataFrame) -> None:
+        table = plain_table(frame)
+        self.rows += table.num_rows
+        self.memory_bytes += table.nbytes
+        with storage(self.path):
+            self._writer.write_table(table, row_group_size=ROWS_A_GROUP)
+
+    def close(self, notes: dict[str, Any] | None = None) -> None:
+        """Write what waits and the footer."""
+        if self._waiting:
+            self._write(pl.concat(self._held))
+            self._held, self._waiting = [], 0
+        with storage(self.path):
+            if notes is not None:
+                self._writer.add_key_value_metadata({METADATA: json.dumps(notes, ensure_ascii=False).encode()})
+            self._writer.close()
+            sync(self.path)
+
+
+def sync(path: Path) -> None:
+    """Force a file, or a folder's entries, to the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+class Sink:
+    """Takes frames, all with the same columns, and publishes them at `finish`; `abort` leaves nothing behind."""
+
+    def __init__(self, kind: Kind) -> None:
+        self.kind, self.digests = kind, Digests(kind)
+
+    def write(self, frame: pl.DataFrame) -> None:
+        """Take rows, kept and dropped."""
+        raise NotImplementedError
+
+    def finish(self, history: History, report: dict[str, Any]) -> Outcome:
+        """Publish."""
+        raise NotImplementedError
+
+    def aside(self, name: str, frame: pl.DataFrame) -> None:
+        """Take rows of a sidecar, such as the provenance of an export."""
+        raise UsageError("a pipe has no place for a sidecar", f"this stage also writes {name}", "pass -o FILE or -o DIR")
+
+    def abort(self) -> None:
+        """Give up; nothing is published."""
+
+    def _outcome(self, place: str, **more: Any) -> Outcome:
+        return Outcome(place, self.digests.kept, self.digests.lost, self.digests.named(), **more)
+
+
+class PipeSink(Sink):
+    """An Arrow stream; dropped rows travel inside. It ends with an empty batch whose metadata says that it is whole."""
+
+    def __init__(self, kind: Kind, clustered: bool, stream: IO[bytes]) -> None:
+        super().__init__(kind)
+        self._clustered, self._stream = clustered, stream
+        self._writer: pa.ipc.RecordBatchStreamWriter | None = None
+        self._schema: pa.Schema | None = None
+
+    def write(self, frame: pl.DataFrame) -> None:
+        """Send rows."""
+        self.digests.add(*split_dropped(frame))
+        table = frame.to_arrow()
+        if self._writer is None:
+            notes = {"kind": self.kind.name, "clustered": self._clustered}
+            self._schema = table.schema.with_metadata({METADATA: json.dumps(notes).encode()})
+            self._writer = pa.ipc.new_stream(self._stream, self._schema)
+        for batch in table.cast(self._schema).to_batches():
+            self._writer.write_batch(batch)
+
+    def finish(self, history: History, report: dict[str, Any]) -> Outcome:
+        """Send the end."""
+        if self._writer is None or self._schema is None:
+            raise RuntimeError("a stage wrote no frame")
+        digests = self.digests
+        end = {"rows": digests.kept + digests.lost, "history": history, "report": report, **digests.named()}
+        batch = self._schema.empty_table().combine_chunks().to_batches()
+        last = batch[0] if batch else pa.RecordBatch.from_pylist([], schema=self._schema)
+        self._writer.write_batch(last, custom_metadata={METADATA: json.dumps(end, ensure_ascii=False).encode()})
+        self._writer.close()
+        self._stream.flush()
+        return self._outcome("a pipe")
+
+
+class TextSink(Sink):
+    """Kept rows as JSON Lines or CSV on a stream, for people and `jq`."""
+
+    def __init__(self, kind: Kind, form: str, stream: IO[bytes]) -> None:
+        super().__init__(kind)
+        self._form, self._stream, self._begun = form, stream, False
+
+    def write(self, frame: pl.DataFrame) -> None:
+        """Print kept rows."""
+        kept, dropped = split_dropped(frame)
+        self.digests.add(kept, dropped)
+        self._stream.write(rows_as_text(kept, self._form, header=not self._begun))
+        self._begun = True
+
+    def finish(self, history: History, report: dict[str, Any]) -> Outcome:
+        """End."""
+        self._stream.flush()
+        return self._outcome("standard output")
+
+
+def rows_as_text(frame: pl.DataFrame, form: str, *, header: bool) -> bytes:
+    """Rows as JSON Lines or CSV; in CSV, lists and records are JSON in their cell."""
+    if form == "jsonl":
+        return frame.write_ndjson().encode()
+    nested = [name for name, dtype in frame.schema.items() if dtype.is_nested()]
+    frame = frame.with_columns(
+        pl.when(pl.col(name).is_not_null()).then(pl.struct(pl.col(name)).struct.json_encode().str.slice(len(name) + 4).str.head(-1)).alias(name)
+        for name in nested
+    )
+    return frame.write_csv(include_header=header).encode()
+
+
+class PreviewSink(Sink):
+    """A short table for a terminal: the first kept rows."""
+
+    def __init__(self, kind: Kind) -> None:
+        super().__init__(kind)
+        self._first: list[pl.DataFrame] = []
+
+    def write(self, frame: pl.DataFrame) -> None:
+        """Keep the first rows."""
+        kept, dropped = split_dropped(frame)
+        self.digests.add(kept, dropped)
+        if sum(one.height for one in self._first) < 8 and kept.height:
+            self._first.append(kept.head(8))
+
+    def finish(self, history: History, report: dict[str, Any]) -> Outcome:
+        """Print."""
+        if self._first:
+            from negforge.report import preview  # noqa: PLC0415 - Rich only where a table is drawn
+
+            preview(pl.concat(self._first).head(8), sys.stdout)
+        return self._outcome("the terminal")
+
+
+class FileSink(Sink):
+    """One file, renamed into place when whole, and `NAME.dropped.parquet` when rows were dropped.
+
+    A file that would be the same to the byte is left alone, modification time included.
+    """
+
+    def __init__(self, kind: Kind, path: Path, clustered: bool) -> None:
+        super().__init__(kind)
+        self._path, self._clustered = path, clustered
+        self._form, self._packed = format_of(path.name)
+        if not self._form or self._form in ("json", "tsv") or self._packed:
+            raise UsageError(f"cannot write {path}", "a file is written as .parquet, .jsonl, .csv or .arrow", "choose one of these, or a folder")
+        with storage(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            prefix = f".{path.name}.stage-"
+            collect(path.parent, prefix)
+            self._scratch = Scratch(path.parent, prefix)
+        self._main = self._scratch.path / f"main.{self._form}"
+        self._shard: ParquetShard | None = None
+        self._arrow: PipeSink | None = None
+        self._text: IO[bytes] | None = None
+        self._asides: dict[str, ParquetShard] = {}
+        self._begun = False
+
+    def write(self, frame: pl.DataFrame) -> None:
+        """Take rows."""
+        kept, dropped = split_dropped(frame)
+        self.digests.add(kept, dropped)
+        if not self._begun:
+            self._begin(kept)
+        with storage(self._path):
+            if self._shard is not None:
+                self._shard.add(kept)
+            elif self._arrow is not None:
+                self._arrow.write(kept)
+            elif self._text is not None and kept.height:
+                self._text.write(rows_as_text(kept, self._form, header=False))
+        if dropped.height:
+            self.aside("dropped", dropped)
+
+    def _begin(self, kept: pl.DataFrame) -> None:
+        self._begun = True
+        with storage(self._path):
+            if self._form == "parquet":
+                self._shard = ParquetShard(self._main, kept.clear().to_arrow().schema)
+                return
+            self._text = self._main.open("wb")
+            if self._form == "arrow":
+                self._arrow = PipeSink(self.kind, self._clustered, self._text)
+            elif self._form == "csv":
+                self._text.write(rows_as_text(kept.clear(), "csv", header=True))
+
+    def aside(self, name: str, frame: pl.DataFrame) -> None:
+        """Take rows of a sidecar."""
+        if name not in self._asides:
+            self._asides[name] = ParquetShard(self._scratch.path / f"{name}.parquet", frame.to_arrow().schema)
+        self._asides[name].add(frame)
+
+    def finish(self, history: History, report: dict[str, Any]) -> Outcome:
+        """Rename the sidecars, then the file."""
+        digests = self.digests.named()
+        notes = {"kind": self.kind.name, "clustered": self._clustered, "history": history, **digests}
+        if not self._asides.get("dropped"):
+            notes.pop("dropped_digest")
+        with storage(self._path):
+            if self._shard is not None:
+                self._shard.close(notes)
+            if self._arrow is not None:
+                self._arrow.finish(history, report)
+            if self._text is not None:
+                self._text.flush()
+                os.fsync(self._text.fileno())
+                self._text.close()
+            changed = False
+            stem = dropped_twin(self._path).name.removesuffix(".dropped.parquet")
+            for name, shard in self._asides.items():
+                shard.close({"kind": self.kind.name, "history": history, **digests})
+                changed |= _replace(shard.path, self._path.with_name(f"{stem}.{name}.parquet"))
+            changed |= _replace(self._main, self._path)
+            if "dropped" not in self._asides:
+                dropped_twin(self._path).unlink(missing_ok=True)
+            sync(self._path.parent)
+            self._scratch.close()
+        return self._outcome(str(self._path), unchanged=not changed)
+
+    def abort(self) -> None:
+        """Remove what was begun."""
+        self._scratch.close()
+
+
+def _replace(new: Path, old: Path) -> bool:
+    """Rename `new` over `old` unless they are equal; whether anything changed."""
+    if old.exists() and filecmp.cmp(new, old, shallow=False):
+        return False
+    new.replace(old)
+    return True
+
+
+def sink_for(output: str | None, to: str | None, kind: Kind, *, clustered: bool, settings: Settings) -> Sink:
+    """The sink that `-o` and `--to` name: nothing or `-` is standard output, a known suffix one file, else a dataset."""
+    if to is not None and to not in ("jsonl", "csv", "arrow"):
+        raise UsageError(f"--to {to} is not known", f"it takes {listed(('jsonl', 'csv', 'arrow'))}")
+    if output in (None, "-"):
+        if to in ("jsonl", "csv"):
+            return TextSink(kind, to, sys.stdout.buffer)
+        if sys.stdout.isatty() and to is None:
+            if output == "-":
+                raise UsageError("an Arrow stream is not for a terminal", mend="pipe it on, pass -o FILE, or --to jsonl")
+            return PreviewSink(kind)
+        return PipeSink(kind, clustered, sys.stdout.buffer)
+    if to is not None:
+        raise UsageError("--to is for standard output", f"-o is {output}", "let the file's name say the format")
+    path = Path(str(output))
+    if format_of(path.name)[0] and not path.is_dir():
+        return FileSink(kind, path, clustered)
+    from negforge.store import DatasetSink  # noqa: PLC0415 - it builds on this module
+
+    return DatasetSink(kind, path, shards=settings.shards, keep_labels=settings.keep_labels, max_memory=settings.max_memory)

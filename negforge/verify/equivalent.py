@@ -1,0 +1,54 @@
+"""Prove an edited text false as a negative when it still says the same: equal but for how its numbers are written.
+
+`1,000` is `1000`, `2.50` is `2.5`, `1/2` is `0.5`, `twelve` is `12`, `5 %` is `5%`. Texts are normalised first. A text
+that differs in anything else proves nothing here.
+Source: google-research-datasets/paws#16 (pairs labelled different that were the same).
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from fractions import Fraction
+
+import polars as pl
+
+from negforge.contract import Declares
+from negforge.records import Negatives
+
+DECLARES = Declares(version=1, scope="row", reads=Negatives, proves=("positive",), columns=("positive", "negative"))
+# A number with thousands groups, decimals, or as a fraction; it begins and ends at no letter, digit or further group.
+_NUMBER = re.compile(r"(?<![\w.,/])(\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)(?:/(\d+(?:\.\d+)?))?(?![\w/]|[.,]\d)")
+_SPACED_SIGN = re.compile(r"(\d) ([%°])")
+
+
+def verify(batch: Negatives, *, language: str) -> pl.Series:
+    """`positive` where the negative says what the positive says, else `unknown`.
+
+    batch: n rows of `positive`, `negative`.
+    """
+    negative, positive = batch.normalised("negative", language), batch.normalised("positive", language)
+    same = (negative == positive).fill_null(value=False)
+    if language != "code":
+        # Only texts with a digit, of nearly one length of letters, can be equal by their numbers alone.
+        bare = r"[\d\s.,/%°]+"
+        close = negative.str.replace_all(bare, "") == positive.str.replace_all(bare, "")
+        tried = (close.fill_null(value=False) & ~same).arg_true().to_list()
+        if tried:
+            left, right = negative.gather(tried).to_list(), positive.gather(tried).to_list()
+            equal = [_valued(one) == _valued(other) for one, other in zip(left, right, strict=True)]
+            same = same.scatter(tried, equal)
+    return pl.select(pl.when(same).then(pl.lit("positive")).otherwise(pl.lit("unknown"))).to_series()
+
+
+def _valued(text: str) -> str:
+    """The text with each number in one form: its exact value as a fraction in lowest terms."""
+
+    def value(match: re.Match[str]) -> str:
+        number = Fraction(Decimal(match[1].replace(",", "")))
+        if match[2] is None:
+            return str(number)
+        under = Fraction(Decimal(match[2]))
+        return str(number / under) if under else match[0]
+
+    return _SPACED_SIGN.sub(r"\1\2", _NUMBER.sub(value, text))

@@ -1,0 +1,96 @@
+"""Prove a candidate false when it is a known positive: of its anchor, or, for a written text, of any anchor.
+
+Texts compare after normalising (white space, case, sentence punctuation, number words), ids as they are. A candidate that
+is the anchor itself counts as known. The index holds 8 bytes a key on disk, sorted and memory-mapped.
+Source: huggingface/sentence-transformers#1346 and taolei87/askubuntu#1 (published negatives that hold positives).
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from negforge.contract import Declares
+from negforge.engine import Partitioner
+from negforge.records import Negatives, Pairs
+from negforge.rng import U64, hash64, mix
+
+DECLARES = Declares(
+    version=1, scope="row", reads=Negatives, proves=("positive",), columns=("anchor_id", "anchor", "negative", "negative_id", "operator")
+)
+WRITTEN = ("perturb.", "rewrite.", "respond.")
+_ANCHORS_TEXT, _ANY_TEXT, _ANCHORS_ID = (np.uint64(salt) for salt in (0x5A17_0001, 0x5A17_0002, 0x5A17_0003))
+
+
+@dataclass(frozen=True)
+class State:
+    """The file of sorted 64-bit keys."""
+
+    keys: Path
+
+
+def prepare(positives: Pairs, scratch: Path, max_memory: int, *, language: str) -> State:
+    """Index the positives: n pairs become up to four keys each."""
+    parts = Partitioner(scratch / "keys", max_memory // 8)
+    nothing = pl.DataFrame({"none": []}, schema={"none": pl.Null})
+    for frame in positives.batches(1 << 16):
+        for keys in _keys_of(Pairs(frame), language):
+            parts.add(nothing.clear(len(keys)), keys)
+    path = scratch / "known-positives.u64"
+    with path.open("wb") as out:
+        for _, keys in parts.parts():
+            np.unique(keys).tofile(out)
+    return State(path)
+
+
+def _keys_of(pairs: Pairs, language: str) -> Iterator[U64]:
+    anchors = hash64(pairs["anchor_id"])
+    positive = hash64(pairs.normalised("positive", language))
+    yield _key(anchors, positive, _ANCHORS_TEXT)
+    yield _key(anchors, hash64(pairs.normalised("anchor", language)), _ANCHORS_TEXT)
+    yield mix(positive ^ _ANY_TEXT)
+    if "positive_id" in pairs:
+        ids = pairs["positive_id"]
+        there = ids.is_not_null().to_numpy()
+        yield _key(anchors, hash64(ids), _ANCHORS_ID)[there]
+
+
+def _key(anchors: U64, values: U64, salt: np.uint64) -> U64:
+    return mix(mix(anchors + salt) ^ values)
+
+
+def verify(batch: Negatives, state: State, *, language: str) -> pl.Series:
+    """`positive` where the negative is a known positive, else `unknown`: not being known proves nothing.
+
+    batch: n rows of `anchor_id`, `anchor`, `negative`, `operator` and, if mined, `negative_id`.
+    """
+    known = _open(str(state.keys))
+    anchors = hash64(batch["anchor_id"])
+    text = hash64(batch.normalised("negative", language))
+    hit = _member(_key(anchors, text, _ANCHORS_TEXT), known)
+    hit |= (batch.normalised("negative", language) == batch.normalised("anchor", language)).fill_null(value=False).to_numpy()
+    written = batch["operator"].str.contains("^(" + "|".join(name.replace(".", r"\.") for name in WRITTEN) + ")").to_numpy()
+    hit |= written & _member(mix(text ^ _ANY_TEXT), known)
+    if "negative_id" in batch:
+        ids = batch["negative_id"]
+        hit |= ids.is_not_null().to_numpy() & _member(_key(anchors, hash64(ids), _ANCHORS_ID), known)
+    return pl.Series("verdict", np.where(hit, "positive", "unknown"), dtype=pl.String)
+
+
+def _member(keys: U64, known: U64) -> NDArray[np.bool_]:
+    if not len(known):
+        return np.zeros(len(keys), dtype=bool)
+    place = np.minimum(np.searchsorted(known, keys), len(known) - 1)
+    found: NDArray[np.bool_] = known[place] == keys
+    return found
+
+
+@functools.lru_cache(maxsize=4)
+def _open(path: str) -> U64:
+    return np.memmap(path, dtype=np.uint64, mode="r") if Path(path).stat().st_size else np.zeros(0, dtype=np.uint64)
