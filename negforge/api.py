@@ -56,7 +56,9 @@ class MemorySink(Sink):
 
 
 def run(title: str, *inputs: str | pl.DataFrame, output: str | None = None, **options: Any) -> Result:
-    """Run one stage, such as run("generate mine.bm25", "pairs.parquet", corpus="corpus.parquet", num_negatives=8).
+    """Run a stage and hand back its rows or where they are.
+
+    For example: run("generate mine.bm25", "pairs.parquet", corpus="corpus.parquet", num_negatives=8).
 
     inputs: files, folders or frames. output: as `-o`; without it the rows come back in the result. Raises UsageError with
     every fault of the options, InputError for bad data, StorageError when nothing can be written.

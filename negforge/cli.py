@@ -60,7 +60,7 @@ def _guarded(call: Callable[[], Any]) -> int:
         return 143
     except typer.Abort:
         return 130
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the last door: whatever comes becomes a message and an exit code
         message = getattr(error, "format_message", None)
         if message is not None and getattr(error, "exit_code", None) == 2:
             _say(f"error: {message()}")
@@ -94,8 +94,9 @@ class Root(TyperGroup):
 
     def main(self, *args: Any, standalone_mode: bool = True, **more: Any) -> Any:
         """Run, and exit with the right code."""
+        more["standalone_mode"] = False
         run = super().main
-        code = _guarded(lambda: run(*args, standalone_mode=False, **more))
+        code = _guarded(lambda: run(*args, **more))
         if not standalone_mode:
             return code
         sys.exit(code)
@@ -193,7 +194,7 @@ def _shown(annotation: Any) -> tuple[str, bool, bool]:
 
 
 def _option(name: str, parameter: inspect.Parameter) -> inspect.Parameter:
-    from negforge.options import field_of  # noqa: PLC0415
+    from negforge.options import field_of
 
     metavar, again, switch = _shown(parameter.annotation)
     flag = name.replace("_", "-")
@@ -213,9 +214,32 @@ def _option(name: str, parameter: inspect.Parameter) -> inspect.Parameter:
 def _general() -> dict[str, inspect.Parameter]:
     """Options of every stage that say where rows go and what is printed."""
     options: dict[str, tuple[Any, Any, Any]] = {
-        "output": (str | None, None, typer.Option("--output", "-o", metavar="OUT", show_default=False, help="A file (.parquet, .jsonl, .csv, .arrow), a dataset folder, or - for an Arrow stream (the default in a pipe).")),
-        "to": (str | None, None, typer.Option("--to", metavar="[jsonl|csv|arrow]", show_default=False, help="Format on standard output: kept rows for people, or the stream.")),
-        "json_": (bool, False, typer.Option("--json", show_default=False, help="Print the report as one JSON document on standard output; needs -o.")),
+        "output": (
+            str | None,
+            None,
+            typer.Option(
+                "--output",
+                "-o",
+                metavar="OUT",
+                show_default=False,
+                help="A file (.parquet, .jsonl, .csv, .arrow), a dataset folder, or - for an Arrow stream (the default in a pipe).",
+            ),
+        ),
+        "to": (
+            str | None,
+            None,
+            typer.Option(
+                "--to",
+                metavar="[jsonl|csv|arrow]",
+                show_default=False,
+                help="Format on standard output: kept rows for people, or the stream.",
+            ),
+        ),
+        "json_": (
+            bool,
+            False,
+            typer.Option("--json", show_default=False, help="Print the report as one JSON document on standard output; needs -o."),
+        ),
         "dry_run": (bool, False, typer.Option("--dry-run", show_default=False, help="Print the plan and write nothing.")),
         "quiet": (bool, False, typer.Option("--quiet", "-q", show_default=False, help="Print no summary.")),
         "verbose": (bool, False, typer.Option("--verbose", "-v", show_default=False, help="Log each batch.")),
@@ -228,14 +252,21 @@ def _general() -> dict[str, inspect.Parameter]:
 
 def _command(operator: registry.Operator) -> TyperCommand:
     """An operator as a command: flags from its signature, its side inputs and the settings of its verb."""
-    from negforge.options import declared_options  # noqa: PLC0415
+    from negforge.options import declared_options
 
     parameters = {name: _option(name, parameter) for name, parameter in declared_options(operator).items()}
     sides = {}
     for side, kind in operator.sides.items():
-        info = typer.Option(f"--{side.replace('_', '-')}", metavar="TABLE", show_default=False, help=f"Side input: a table of {kind.kind.name}. [required]")
+        info = typer.Option(
+            f"--{side.replace('_', '-')}", metavar="TABLE", show_default=False, help=f"Side input: a table of {kind.kind.name}. [required]"
+        )
         sides[side] = inspect.Parameter(side, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[str | None, info])
-    argument = Annotated[list[str] | None, typer.Argument(metavar="INPUT...", show_default=False, help="Files, a dataset folder (DIR, DIR@v2), hf://OWNER/NAME, or - for standard input.")]
+    argument = Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="INPUT...", show_default=False, help="Files, a dataset folder (DIR, DIR@v2), hf://OWNER/NAME, or - for standard input."
+        ),
+    ]
     first = inspect.Parameter("inputs", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=argument)
     ordered = [first, *{**sides, **parameters, **_general()}.values()]
 
@@ -252,8 +283,8 @@ def _command(operator: registry.Operator) -> TyperCommand:
 
 
 def _run_command(operator: registry.Operator, values: dict[str, Any]) -> int:
-    from negforge.runner import plan_of, run_stage, stage_of  # noqa: PLC0415
-    from negforge.sinks import Sink, sink_for  # noqa: PLC0415
+    from negforge.runner import plan_of, run_stage, stage_of
+    from negforge.sinks import Sink, sink_for
 
     general = {name: values.pop(name) for name in _GENERAL}
     inputs = values.pop("inputs") or ["-"]
@@ -300,7 +331,10 @@ def _tell(report: Report, general: dict[str, Any]) -> None:
 @app.command()
 def run(
     file: Annotated[str, typer.Argument(metavar="FILE.toml", help="The pipeline file.", show_default=False)],
-    set_: Annotated[list[str] | None, typer.Option("--set", metavar="STAGE.KEY=VALUE", help="Set a key of one stage; beats the file. Repeatable.", show_default=False)] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="STAGE.KEY=VALUE", help="Set a key of one stage; beats the file. Repeatable.", show_default=False),
+    ] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Seed of every stage.", show_default=False)] = None,
     limit: Annotated[int | None, typer.Option("--limit", help="Generate for the first N anchors by id only.", show_default=False)] = None,
     workers: Annotated[int | None, typer.Option("--workers", help="Worker processes.", show_default=False)] = None,
@@ -311,7 +345,7 @@ def run(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no summary.")] = False,
 ) -> int:
     """Run a pipeline file: its stages in order, checked whole before any work."""
-    from negforge.pipeline import load, run_steps  # noqa: PLC0415
+    from negforge.pipeline import load, run_steps
 
     flags = {"seed": seed, "limit": limit, "workers": workers, "batch_size": batch_size, "max_memory": max_memory}
     steps = load(file, {key: value for key, value in flags.items() if value is not None}, set_ or [])
@@ -348,7 +382,7 @@ def show(
     json_: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
 ) -> int:
     """Show a dataset: its versions, counts, stages and first rows."""
-    from negforge.showing import show_dataset  # noqa: PLC0415
+    from negforge.showing import show_dataset
 
     sys.stdout.write(show_dataset(dataset, rows=rows, as_json=json_))
     return 0
@@ -380,7 +414,7 @@ def _show_operator(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The operator, such as mine.bm25.", show_default=False)],
 ) -> int:
     """Print an operator's manual: what it does, its declaration, options and source."""
-    from negforge.showing import manual  # noqa: PLC0415
+    from negforge.showing import manual
 
     found = [one for one in registry.every_operator() if name in (one.name, one.title)]
     if not found:

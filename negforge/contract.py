@@ -67,10 +67,10 @@ class Skipped(NamedTuple):
 
 
 class Exported(NamedTuple):
-    """What a trainer reads, and, row for row, where it came from; rows that did not fit stand in `dropped` with reasons."""
+    """What a trainer reads, and, row for row, where it came from if the layout cannot say it; rows that did not fit stand in `dropped` with reasons."""
 
     rows: pl.DataFrame
-    provenance: pl.DataFrame
+    provenance: pl.DataFrame | None = None
     dropped: pl.DataFrame | None = None
 
 

@@ -115,7 +115,7 @@ def _write(corpus: Corpus, folder: Path, limit_bytes: int) -> None:
     ids = pl.concat([batch["id"] for batch in corpus.batches()] or [pl.Series("id", [], dtype=pl.String)])
     rank = np.empty(len(ids), dtype=np.uint64)
     rank[ids.arg_sort().to_numpy()] = np.arange(len(ids), dtype=np.uint64)
-    bits = max(1, int(len(ids)).bit_length())
+    bits = max(1, len(ids).bit_length())
     parts = Partitioner(folder / "scratch", limit_bytes)
     done = 0
     for batch in corpus.batches():

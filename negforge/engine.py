@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import itertools
 import multiprocessing
 import multiprocessing.context
 import os
@@ -18,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import polars as pl
@@ -64,7 +65,7 @@ class Scratch:
         shutil.rmtree(self.path, ignore_errors=True)
         os.close(self._lock)
 
-    def __enter__(self) -> Scratch:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -264,7 +265,7 @@ def ordered_map(function: Callable[[In], Out], items: Iterable[In], workers: int
     One worker, or a single item, runs in this process. Raises NegforgeError when a worker is killed.
     """
     source = iter(items)
-    head = [item for item, _ in zip(source, range(2), strict=False)]
+    head = list(itertools.islice(source, 2))
     if workers == 1 or len(head) < 2:
         for item in head:
             yield function(item)
@@ -293,7 +294,9 @@ def ordered_map(function: Callable[[In], Out], items: Iterable[In], workers: int
             yield waiting.popleft().result()
     except BrokenProcessPool as error:
         raise NegforgeError(
-            "a worker process was killed", "the operating system may have run out of memory", "try fewer --workers or a smaller --batch-size"
+            "a worker process was killed",
+            "the operating system may have run out of memory",
+            "try fewer --workers or a smaller --batch-size",
         ) from error
     except BaseException:
         _end(pool)

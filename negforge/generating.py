@@ -292,10 +292,20 @@ def _refused(work: Generation, frame: pl.DataFrame, units: Units, found: Candida
         pl.col("initial_label").alias("label"),
         *(pl.lit(None, pl.String).alias(name) for name in work.verdicts),
     )
-    keeps = {"id", "anchor_id", "label", "opposition", "evidence", *(column.name for column in NEGATIVES.columns if column.name in _LINEAGE), *DROP_NAMES}
+    keeps = {
+        "id",
+        "anchor_id",
+        "label",
+        "opposition",
+        "evidence",
+        *(column.name for column in NEGATIVES.columns if column.name in _LINEAGE),
+        *DROP_NAMES,
+    }
     silent = pl.col("drop_reason") == "no-site"
     made = made.with_columns(
-        pl.when(silent).then(pl.lit(None, dtype)).otherwise(pl.col(name)).alias(name) for name, dtype in made.schema.items() if name not in keeps
+        pl.when(silent).then(pl.lit(None, dtype)).otherwise(pl.col(name)).alias(name)
+        for name, dtype in made.schema.items()
+        if name not in keeps
     )
     return _ordered(made)
 

@@ -143,7 +143,11 @@ def check_ids(parts: Iterator[Iterator[pl.DataFrame]], kind: Kind, folder: Path,
     gone = np.zeros(done, dtype=bool)
     for rows, high in narrow.parts():
         ordered = rows.with_columns(pl.Series("high", high)).sort("high", "low", "row")
-        again = ordered.select((pl.col("high") == pl.col("high").shift()) & (pl.col("low") == pl.col("low").shift())).to_series().fill_null(value=False)
+        again = (
+            ordered.select((pl.col("high") == pl.col("high").shift()) & (pl.col("low") == pl.col("low").shift()))
+            .to_series()
+            .fill_null(value=False)
+        )
         other = ordered.select(pl.col("content") != pl.col("content").shift()).to_series().fill_null(value=False)
         clash = (again & other).arg_true()
         if len(clash):
@@ -187,7 +191,9 @@ def _common_schema(spools: list[Spool]) -> dict[str, pl.DataType]:
         for name, dtype in (head.schema if head is not None else {}).items():
             known = schema.setdefault(name, dtype)
             if known != dtype and pl.Null not in (known, dtype):
-                raise InputError(f"column '{name}' is {known} in one source and {dtype} in another", mend="convert one of them, or --rename it")
+                raise InputError(
+                    f"column '{name}' is {known} in one source and {dtype} in another", mend="convert one of them, or --rename it"
+                )
             if known == pl.Null:
                 schema[name] = dtype
     return schema
@@ -261,7 +267,7 @@ def by_anchor(table: Input, folder: Path, limit_bytes: int, rows: int, aside: Ca
         if empty is not None:
             yield empty
         return
-    from negforge.store import order_frame  # noqa: PLC0415 - the order of datasets is the store's
+    from negforge.store import order_frame
 
     yield from _whole_anchors((order_frame(part, key, table.kind)[0] for part, key in parts.parts()), name, rows)
 

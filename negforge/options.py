@@ -106,9 +106,7 @@ def declared_options(operator: Operator) -> dict[str, inspect.Parameter]:
     types = hints(Settings)
     for name in settings_of(operator):
         default = Settings.model_fields[name].get_default(call_default_factory=True)
-        found.setdefault(
-            name, inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=types[name])
-        )
+        found.setdefault(name, inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=types[name]))
     return found
 
 
@@ -129,7 +127,9 @@ def check(operator: Operator, given: Mapping[str, Any]) -> tuple[dict[str, Any],
         if name not in own_names | setting_names:
             guess = near(name, [*own_names, *setting_names, *operator.sides])
             mend = f"did you mean {guess}?" if guess else f"negforge operators show {operator.name} lists them"
-            faults.append(UsageError(f"{operator.title} has no option '{name}'", f"it has {listed(sorted(own_names | setting_names))}", mend))
+            faults.append(
+                UsageError(f"{operator.title} has no option '{name}'", f"it has {listed(sorted(own_names | setting_names))}", mend)
+            )
     checked: dict[str, Any] = {}
     try:
         model = model_of(operator)(**own)

@@ -93,7 +93,13 @@ def _settings(settings: list[str], names: list[str], faults: list[UsageError]) -
             faults.append(UsageError(f"--set {setting} is not STAGE.KEY=VALUE", mend="for example --set mine.num_negatives=8"))
         elif stage not in names:
             guess = near(stage, names)
-            faults.append(UsageError(f"--set names stage '{stage}', which is not there", f"stages: {listed(names)}", f"did you mean {guess}?" if guess else ""))
+            faults.append(
+                UsageError(
+                    f"--set names stage '{stage}', which is not there",
+                    f"stages: {listed(names)}",
+                    f"did you mean {guess}?" if guess else "",
+                )
+            )
         else:
             found.setdefault(stage, {})[key.replace("-", "_")] = value
     return found
@@ -143,12 +149,21 @@ def _step(
 def _reference(spec: str, kind: Kind | None, earlier: Mapping[str, Step]) -> list[UsageError]:
     """Faults of one input: an unknown or later stage, a stage of another kind, a path that is not there."""
     if not spec.startswith("@"):
-        missing = spec != "-" and not spec.startswith("hf://") and not any(sign in spec for sign in "*?[") and not Path(spec.split("@v")[0]).exists()
+        missing = (
+            spec != "-"
+            and not spec.startswith("hf://")
+            and not any(sign in spec for sign in "*?[")
+            and not Path(spec.split("@v", maxsplit=1)[0]).exists()
+        )
         return [UsageError(f"there is no file {spec}", mend="check the path; it is taken from the current folder")] if missing else []
     step = earlier.get(spec[1:])
     if step is None:
         guess = near(spec[1:], earlier)
-        return [UsageError(f"'{spec}' names no earlier stage", f"earlier: {listed(earlier) or 'none'}", f"did you mean @{guess}?" if guess else "")]
+        return [
+            UsageError(
+                f"'{spec}' names no earlier stage", f"earlier: {listed(earlier) or 'none'}", f"did you mean @{guess}?" if guess else ""
+            )
+        ]
     if step.origins.get("") == "broken":
         return []
     made = _makes(step.stage)
@@ -195,7 +210,7 @@ def run_steps(steps: list[Step], *, show_progress: bool, done: Any) -> list[Repo
 
 def json_schema() -> dict[str, Any]:
     """The JSON Schema of a pipeline file: one shape of stage for each operator."""
-    from negforge.options import json_schema as options_schema  # noqa: PLC0415
+    from negforge.options import json_schema as options_schema
 
     shapes = []
     for operator in registry.every_operator():

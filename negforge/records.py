@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -249,17 +249,18 @@ _LINEAGE = (
     Column("seed", "integer", "The run's seed."),
     Column("draw", "integer", "Place among the source row's candidates, from 0; -1 for a refusal."),
 )
-_TWIN = tuple(
-    _optional(name, "text", meaning)
-    for name, meaning in (
-        ("head", "The head of the source triple."),
-        ("relation", "The relation of the source triple."),
-        ("tail", "The tail of the source triple."),
-        ("negative_head", "The head of the corrupted triple."),
-        ("negative_relation", "The relation of the corrupted triple."),
-        ("negative_tail", "The tail of the corrupted triple."),
-    )
-) + (
+_TWIN = (
+    *(
+        _optional(name, "text", meaning)
+        for name, meaning in (
+            ("head", "The head of the source triple."),
+            ("relation", "The relation of the source triple."),
+            ("tail", "The tail of the source triple."),
+            ("negative_head", "The head of the corrupted triple."),
+            ("negative_relation", "The relation of the corrupted triple."),
+            ("negative_tail", "The tail of the corrupted triple."),
+        )
+    ),
     _optional("edges", "list of edges", "The edges of the source graph."),
     _optional("negative_edges", "list of edges", "The edges of the edited graph."),
 )
@@ -471,7 +472,9 @@ def _cast(values: pl.Series, column: Column, where: str, first_row: int) -> pl.S
 def _same_shape(have: pl.DataType, want: pl.DataType) -> bool:
     if isinstance(have, pl.List) and isinstance(want, pl.List):
         inner = have.inner
-        return inner in (pl.Null, want.inner) or (isinstance(inner, pl.Struct) and isinstance(want.inner, pl.Struct) and _same_shape(inner, want.inner))
+        return inner in (pl.Null, want.inner) or (
+            isinstance(inner, pl.Struct) and isinstance(want.inner, pl.Struct) and _same_shape(inner, want.inner)
+        )
     if isinstance(have, pl.Struct) and isinstance(want, pl.Struct):
         return [field.name for field in have.fields] == [field.name for field in want.fields]
     return False

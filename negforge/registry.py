@@ -105,7 +105,7 @@ class Operator:
     @functools.cached_property
     def parameters(self) -> dict[str, inspect.Parameter]:
         """Every parameter that is an option or a side input, of `prepare`, `keys` and the function, by name."""
-        from negforge.options import hints  # noqa: PLC0415 - options needs pydantic, the listing does not
+        from negforge.options import hints
 
         found: dict[str, inspect.Parameter] = {}
         for function in (self.prepare, getattr(self.module, "keys", None), self.function):
@@ -119,8 +119,8 @@ class Operator:
     @functools.cached_property
     def sides(self) -> dict[str, type[Table]]:
         """Side inputs: parameters of `prepare` annotated by a kind of table."""
-        from negforge.options import hints  # noqa: PLC0415
-        from negforge.records import Table  # noqa: PLC0415
+        from negforge.options import hints
+        from negforge.records import Table
 
         if self.prepare is None:
             return {}
@@ -128,7 +128,7 @@ class Operator:
 
     def options(self) -> dict[str, inspect.Parameter]:
         """The operator's own options: keyword-only parameters that are not settings of the run."""
-        from negforge.options import Settings  # noqa: PLC0415
+        from negforge.options import Settings
 
         return {
             name: parameter

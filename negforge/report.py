@@ -140,7 +140,9 @@ class Report:
         if counts.get("collapsed"):
             lines.append(f"equal rows collapsed: {counts['collapsed']:,}")
         state = "unchanged" if outcome.unchanged else "written"
-        lines.append(f"{outcome.rows:,} rows, {outcome.dropped:,} dropped ones beside them -> {outcome.place} ({state}, {self.seconds:.1f} s)")
+        lines.append(
+            f"{outcome.rows:,} rows, {outcome.dropped:,} dropped ones beside them -> {outcome.place} ({state}, {self.seconds:.1f} s)"
+        )
         lines.append(f"rows_digest {outcome.digests['rows_digest']}")
         return [f"{self.stage}: {lines[0]}", *(f"  {line}" for line in lines[1:])]
 
@@ -181,9 +183,9 @@ def printable(text: str) -> str:
 
 def preview(frame: pl.DataFrame, stream: TextIO) -> None:
     """The first rows as a table that fits the terminal."""
-    from rich.console import Console  # noqa: PLC0415 - Rich only where a table is drawn
-    from rich.table import Table as RichTable  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
+    from rich.console import Console
+    from rich.table import Table as RichTable
+    from rich.text import Text
 
     shown = [name for name in ("anchor", "positive", "negative", "label", "text", "title", "id") if name in frame.columns][:4]
     table = RichTable(box=None, pad_edge=False)

@@ -104,11 +104,7 @@ def strings128(texts: pl.Series) -> Lanes:
     """A 128-bit hash of each text, as two columns of 64 bits. Null hashes to a fixed value that no text is given."""
     array = texts.cast(pl.String).to_arrow()
     chunks = array.chunks if isinstance(array, pa.ChunkedArray) else [array]
-    lanes: list[Lanes] = [
-        _string_lanes(data, part)
-        for data, offsets in map(_buffers, chunks)
-        for part in _pieces(offsets)
-    ]
+    lanes: list[Lanes] = [_string_lanes(data, part) for data, offsets in map(_buffers, chunks) for part in _pieces(offsets)]
     high = np.concatenate([lane[0] for lane in lanes]) if lanes else np.zeros(0, np.uint64)
     low = np.concatenate([lane[1] for lane in lanes]) if lanes else np.zeros(0, np.uint64)
     if texts.null_count():

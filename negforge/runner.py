@@ -17,11 +17,11 @@ from negforge.contract import Exported, Skipped
 from negforge.engine import default_workers, machine_memory, ordered_map, temporary_scratch
 from negforge.errors import UsageError
 from negforge.generating import Generation, generate_batch
-from negforge.inputs import Decisions, Input, by_anchor, check_ids, limited, open_input, renamed, side_table, sources_of, table_of
+from negforge.inputs import Decisions, Input, by_anchor, check_ids, limited, open_input, renamed, side_table, sources_of
 from negforge.labels import column_of, labelled
-from negforge.options import UNRECORDED, Settings, check, settings_of
+from negforge.options import Settings, check, settings_of
 from negforge.prepared import Prepared, prepare, recorded
-from negforge.records import DROP_NAMES, NEGATIVES, Kind, Negatives, Pairs, Table, check_collisions, conform, typed_empty
+from negforge.records import DROP_NAMES, NEGATIVES, Kind, Negatives, Pairs, Table, check_collisions, conform
 from negforge.registry import Operator
 from negforge.report import Counts, Progress, Report
 from negforge.sinks import Sink, split_dropped
@@ -112,7 +112,11 @@ def plan_of(stage: Stage) -> dict[str, Any]:
                 if operator.declares.scope == "anchor" and reads.kind.clusters in frame.columns:
                     anchors.update(frame[reads.kind.clusters].to_list())
             units = len(anchors) if operator.declares.scope == "anchor" else rows
-        plan = {"stage": operator.title, "inputs": [str(one) for one in stage.inputs], "sides": {k: str(v) for k, v in stage.sides.items()}}
+        plan: dict[str, Any] = {
+            "stage": operator.title,
+            "inputs": [str(one) for one in stage.inputs],
+            "sides": {k: str(v) for k, v in stage.sides.items()},
+        }
         plan |= {"options": {name: _json(value) for name, value in stage.given.items()}, "rows_in": rows}
         if operator.verb == "generate":
             plan |= {"slots": units * stage.settings.num_negatives, "model_calls": 0, "tokens": 0}
@@ -308,7 +312,7 @@ class _Run:
 
     def _table(self, table: Input) -> Iterator[pl.DataFrame]:
         """A narrow table of all kept rows is decided on, group by group; a second pass applies the decisions."""
-        from negforge.engine import Partitioner  # noqa: PLC0415
+        from negforge.engine import Partitioner
 
         prepared = self._prepare()
         source = limited(table, self.settings.limit)
@@ -334,7 +338,9 @@ class _Run:
                 yield kept
 
         for frame, decided in decisions.windows(live()):
-            reasons = frame.with_row_index("row").select(pl.col("row").cast(pl.Int64)).join(decided, on="row", how="left", maintain_order="left")
+            reasons = (
+                frame.with_row_index("row").select(pl.col("row").cast(pl.Int64)).join(decided, on="row", how="left", maintain_order="left")
+            )
             made, counts = _with_drops(self.operator.title, frame, reasons.select("drop_reason", "drop_value"))
             dropped = before.pop(0)
             counts.seen += dropped.height
@@ -363,7 +369,7 @@ class _Run:
                 self.counts.dropped[reason] += 1
             if self.aside is not None and lost.height:
                 self.aside("dropped", lost)
-            if self.aside is not None and (made.provenance.height or first):
+            if self.aside is not None and made.provenance is not None and (made.rows.height or first):
                 numbered = made.provenance.with_columns(pl.Series("row", np.arange(done, done + made.rows.height), dtype=pl.Int64))
                 self.aside("provenance", numbered.select("row", pl.all().exclude("row")))
             done += made.rows.height

@@ -74,7 +74,9 @@ def example(operator: Operator) -> str:
     """A line to type."""
     sides = "".join(f" --{side.replace('_', '-')} {side}.parquet" for side in operator.sides)
     needed = "".join(
-        f" --{name.replace('_', '-')} VALUE" for name, parameter in declared_options(operator).items() if parameter.default is parameter.empty
+        f" --{name.replace('_', '-')} VALUE"
+        for name, parameter in declared_options(operator).items()
+        if parameter.default is parameter.empty
     )
     kind = {"ingest": "FILE", "generate": "pairs.parquet"}.get(operator.verb, "negatives.parquet")
     return f"negforge {operator.title} {kind}{sides}{needed} -o OUT"

@@ -171,7 +171,8 @@ class Sink:
 
     def aside(self, name: str, frame: pl.DataFrame) -> None:
         """Take rows of a sidecar, such as the provenance of an export."""
-        raise UsageError("a pipe has no place for a sidecar", f"this stage also writes {name}", "pass -o FILE or -o DIR")
+        if name != "dropped":  # on a text stream for people, drops are counted only
+            raise UsageError("a pipe has no place for a sidecar", f"this stage also writes {name}", "pass -o FILE or -o DIR")
 
     def abort(self) -> None:
         """Give up; nothing is published."""
@@ -240,7 +241,9 @@ def rows_as_text(frame: pl.DataFrame, form: str, *, header: bool) -> bytes:
         return frame.write_ndjson().encode()
     nested = [name for name, dtype in frame.schema.items() if dtype.is_nested()]
     frame = frame.with_columns(
-        pl.when(pl.col(name).is_not_null()).then(pl.struct(pl.col(name)).struct.json_encode().str.slice(len(name) + 4).str.head(-1)).alias(name)
+        pl.when(pl.col(name).is_not_null())
+        .then(pl.struct(pl.col(name)).struct.json_encode().str.slice(len(name) + 4).str.head(-1))
+        .alias(name)
         for name in nested
     )
     return frame.write_csv(include_header=header).encode()
@@ -263,7 +266,7 @@ class PreviewSink(Sink):
     def finish(self, history: History, report: dict[str, Any]) -> Outcome:
         """Print."""
         if self._first:
-            from negforge.report import preview  # noqa: PLC0415 - Rich only where a table is drawn
+            from negforge.report import preview
 
             preview(pl.concat(self._first).head(8), sys.stdout)
         return self._outcome("the terminal")
@@ -280,7 +283,9 @@ class FileSink(Sink):
         self._path, self._clustered = path, clustered
         self._form, self._packed = format_of(path.name)
         if not self._form or self._form in ("json", "tsv") or self._packed:
-            raise UsageError(f"cannot write {path}", "a file is written as .parquet, .jsonl, .csv or .arrow", "choose one of these, or a folder")
+            raise UsageError(
+                f"cannot write {path}", "a file is written as .parquet, .jsonl, .csv or .arrow", "choose one of these, or a folder"
+            )
         with storage(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             prefix = f".{path.name}.stage-"
@@ -384,6 +389,6 @@ def sink_for(output: str | None, to: str | None, kind: Kind, *, clustered: bool,
     path = Path(str(output))
     if format_of(path.name)[0] and not path.is_dir():
         return FileSink(kind, path, clustered)
-    from negforge.store import DatasetSink  # noqa: PLC0415 - it builds on this module
+    from negforge.store import DatasetSink
 
     return DatasetSink(kind, path, shards=settings.shards, keep_labels=settings.keep_labels, max_memory=settings.max_memory)

@@ -27,7 +27,7 @@ import pyarrow.parquet as pq
 from negforge import rng
 from negforge.engine import Partitioner, Scratch, collect, hold, machine_memory, storage
 from negforge.errors import InputError, UsageError
-from negforge.records import DROP_NAMES, KINDS, Kind
+from negforge.records import DROP_NAMES, Kind
 from negforge.sinks import Outcome, ParquetShard, Sink, split_dropped, sync
 from negforge.tables import History, Source, plain_batches
 
@@ -63,7 +63,9 @@ class Dataset:
             have = ", ".join(f"v{number}" for number in self.versions()) or "no version"
             raise InputError(f"{self.path} has no version v{version}", f"it has {have}", "name one of these") from None
         except (OSError, ValueError) as error:
-            raise InputError(f"the manifest of v{version} is damaged", f"{path}: {error}", "restore it, or make the version again") from error
+            raise InputError(
+                f"the manifest of v{version} is damaged", f"{path}: {error}", "restore it, or make the version again"
+            ) from error
         if manifest.get("format") != FORMAT:
             found = manifest.get("format")
             raise InputError(f"v{version} has manifest format {found}; this negforge knows {FORMAT}", str(path), "upgrade negforge")
@@ -80,7 +82,9 @@ class Dataset:
             path = self.path / file["path"]
             if not path.exists() or path.stat().st_size != file["bytes"]:
                 size = f"{path.stat().st_size} bytes" if path.exists() else "nothing"
-                raise InputError(f"{path} is not the file v{version} was published with", f"{size} in place of {file['bytes']} bytes", "restore it")
+                raise InputError(
+                    f"{path} is not the file v{version} was published with", f"{size} in place of {file['bytes']} bytes", "restore it"
+                )
 
         def batches(rows: int) -> Iterator[pl.DataFrame]:
             for file in files:
@@ -218,7 +222,9 @@ class DatasetSink(Sink):
             self._empty = kept.clear()
         if "label" in kept.columns and self.kind.column("label") is not None:
             published = kept["label"].is_in([*self._keep])
-            rest = pl.concat([kept.filter(~published).with_columns(pl.lit(None, pl.String).alias(name) for name in DROP_NAMES), dropped], how="diagonal")
+            rest = pl.concat(
+                [kept.filter(~published).with_columns(pl.lit(None, pl.String).alias(name) for name in DROP_NAMES), dropped], how="diagonal"
+            )
             kept = kept.filter(published)
         else:
             rest = dropped
@@ -277,8 +283,8 @@ class DatasetSink(Sink):
                 "stages": history,
                 "report": report,
             }
-            for shard in dropped:
-                shard.pop("memory_bytes")
+            for file in [*dropped, *asides]:
+                file.pop("memory_bytes")
             number, unchanged = self._dataset.publish(self._stage, manifest)
             self._stage.close()
         return self._outcome(f"{self._dataset.path}@v{number}", unchanged=unchanged, version=number)
@@ -350,7 +356,7 @@ def _feature(field: pa.Field) -> dict[str, Any]:
 def _feature_type(kind: pa.DataType) -> dict[str, Any]:
     if pa.types.is_list(kind):
         inner = _feature_type(kind.value_type)
-        return {"list": inner["dtype"] if "dtype" in inner else inner["struct"] if "struct" in inner else inner}
+        return {"list": inner["dtype"] if "dtype" in inner else inner.get("struct", inner)}
     if pa.types.is_struct(kind):
         return {"struct": [_feature(field) for field in kind]}
     names = {"double": "float64", "float": "float32", "halffloat": "float16"}
@@ -387,8 +393,7 @@ def card_text(name: str, manifests: list[dict[str, Any]], old: str) -> str:
 def _summary(manifest: dict[str, Any]) -> str:
     version, rows, dropped = manifest["version"], manifest["rows"], manifest["dropped"]
     lines = [
-        f"A table of kind `{manifest['kind']}`: {rows:,} rows in version v{version}."
-        + (" It has no kept rows." if rows == 0 else ""),
+        f"A table of kind `{manifest['kind']}`: {rows:,} rows in version v{version}." + (" It has no kept rows." if rows == 0 else ""),
         f"Dropped rows, each with its reason, lie in `.negforge/v{version}/dropped`: {dropped['rows']:,}; "
         f"rows of another label beside them: {dropped['other_labels']:,}.",
         "",
@@ -419,7 +424,7 @@ def _with_block(body: str, block: str) -> str:
 
 
 def _parse_card(text: str) -> tuple[dict[str, Any], str]:
-    import yaml  # noqa: PLC0415 - only the card needs it
+    import yaml
 
     match = re.match(r"---\n(.*?)\n---\n?", text, re.DOTALL)
     if match is None:
@@ -432,6 +437,6 @@ def _parse_card(text: str) -> tuple[dict[str, Any], str]:
 
 
 def _front_matter(front: dict[str, Any]) -> str:
-    import yaml  # noqa: PLC0415
+    import yaml
 
     return f"---\n{yaml.safe_dump(front, sort_keys=False, allow_unicode=True, width=120)}---\n"

@@ -7,7 +7,6 @@ import glob
 import gzip
 import io
 import json
-import os
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -141,8 +140,7 @@ def _arrow_schema(handle: IO[bytes], name: str) -> pa.Schema:
     try:
         head = handle.read(8)
         handle.seek(0)
-        reader = pa.ipc.open_file(handle) if head.startswith(b"ARROW1") else pa.ipc.open_stream(handle)
-        return reader.schema
+        return (pa.ipc.open_file(handle) if head.startswith(b"ARROW1") else pa.ipc.open_stream(handle)).schema
     except (pa.ArrowInvalid, OSError) as error:
         raise InputError(f"{name} is not an Arrow file", str(error), "make it again") from error
 
@@ -175,7 +173,8 @@ def _lines(handle: IO[bytes], name: str) -> Iterator[tuple[int, str]]:
             text = line.decode("utf-8")
         except UnicodeDecodeError as error:
             raise InputError(
-                f"{name} is not UTF-8", f"line {number}, byte {error.start} of the line: {line[error.start]:#04x}",
+                f"{name} is not UTF-8",
+                f"line {number}, byte {error.start} of the line: {line[error.start]:#04x}",
                 "convert it, for example: iconv -f latin1 -t utf-8",
             ) from None
         yield number, text.removeprefix("\ufeff") if number == 1 else text
@@ -191,7 +190,9 @@ def _jsonl(handle: IO[bytes], name: str, rows: int) -> Iterator[pl.DataFrame]:
         try:
             row = json.loads(line)
         except ValueError as error:
-            raise InputError(f"malformed JSON: {error}", f"{name} line {number}: {line.strip()[:80]}", "mend the line or remove it") from None
+            raise InputError(
+                f"malformed JSON: {error}", f"{name} line {number}: {line.strip()[:80]}", "mend the line or remove it"
+            ) from None
         if not isinstance(row, dict):
             raise InputError("a line is not a JSON object", f"{name} line {number}: {line.strip()[:80]}", "one object a line, please")
         held.append(row)
@@ -212,7 +213,8 @@ def _typed(held: list[dict[str, Any]], numbers: list[int], types: dict[str, pl.D
             extra = row.keys() - types.keys()
             if extra:
                 raise InputError(
-                    f"column '{min(extra)}' appears first at line {number}", f"{name}; the first rows have {listed(types)}",
+                    f"column '{min(extra)}' appears first at line {number}",
+                    f"{name}; the first rows have {listed(types)}",
                     "give it in the first rows too, null where it is not known",
                 )
     types.update({column.name: column.dtype for column in columns})
@@ -232,7 +234,8 @@ def _column(key: str, values: list[Any], numbers: list[int], known: pl.DataType 
         for value, number in zip(values, numbers, strict=True):
             if value is not None and _misfit(value, first, known):
                 raise InputError(
-                    f"column '{key}' holds values of different types", f"{name} line {number}: {type(value).__name__} after {expected}",
+                    f"column '{key}' holds values of different types",
+                    f"{name} line {number}: {type(value).__name__} after {expected}",
                     "make the values one type",
                 ) from None
         raise InputError(f"column '{key}' holds values of different types", name, "make the values one type") from None
@@ -288,7 +291,9 @@ def _csv(handle: IO[bytes], name: str, rows: int) -> Iterator[pl.DataFrame]:
                 continue
             if len(row) != len(header):
                 raise InputError(
-                    f"a row has {len(row)} cells, the header {len(header)}", f"{name} line {reader.line_num}", "quote cells that hold separators"
+                    f"a row has {len(row)} cells, the header {len(header)}",
+                    f"{name} line {reader.line_num}",
+                    "quote cells that hold separators",
                 )
             held.append(row)
             if len(held) >= rows:
@@ -362,9 +367,7 @@ def _frame(batch: pa.RecordBatch) -> pl.DataFrame:
 
 
 def _cut_off(source: Source) -> InputError:
-    return InputError(
-        f"{source.name} was cut off", "the command that wrote it died before its end", "look at its message and run it again"
-    )
+    return InputError(f"{source.name} was cut off", "the command that wrote it died before its end", "look at its message and run it again")
 
 
 def _from_stdin() -> Source:
@@ -373,7 +376,7 @@ def _from_stdin() -> Source:
         raise UsageError("there is no input", "standard input is a terminal", "name a file, or pipe a table in")
     handle = stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(stream)  # type: ignore[type-var]
     head = handle.peek(8)[:8]
-    source = Source("standard input", lambda rows: iter(()), once=True)
+    source = Source("standard input", lambda _: iter(()), once=True)
     if not head:
         raise InputError("standard input is empty", "the command before may have failed", "look at its message")
     if head[:4] == b"\xff\xff\xff\xff":
@@ -385,15 +388,25 @@ def _from_stdin() -> Source:
         source.kind, source.clustered = notes.get("kind", ""), notes.get("clustered", False)
         source.batches = lambda rows: _stream(reader, source, rows)
         return source
-    kind = "parquet" if head[:4] == b"PAR1" else "arrow" if head[:6] == b"ARROW1" else "json" if head.lstrip(b"\xef\xbb\xbf \r\n")[:1] == b"[" else "jsonl"
+    kind = (
+        "parquet"
+        if head[:4] == b"PAR1"
+        else "arrow"
+        if head[:6] == b"ARROW1"
+        else "json"
+        if head.lstrip(b"\xef\xbb\xbf \r\n")[:1] == b"["
+        else "jsonl"
+    )
     if kind == "jsonl" and head.lstrip(b"\xef\xbb\xbf \r\n")[:1] != b"{":
         kind = "csv"
-    source.batches = lambda rows: _read(lambda: io.BytesIO(handle.read()) if kind in ("parquet", "arrow") else handle, kind, source.name, rows)
+    source.batches = lambda rows: _read(
+        lambda: io.BytesIO(handle.read()) if kind in ("parquet", "arrow") else handle, kind, source.name, rows
+    )
     return source
 
 
 def _from_folder(spec: str) -> Source:
-    from negforge.store import Dataset  # noqa: PLC0415 - the store writes tables and so imports this module
+    from negforge.store import Dataset
 
     folder, _, version = spec.partition("@v") if not Path(spec).is_dir() else (spec, "", "")
     path = Path(folder)
@@ -403,14 +416,16 @@ def _from_folder(spec: str) -> Source:
         raise InputError(f"there is no folder {folder}", mend="check the path")
     if any((path / name).exists() for name in ("dataset_info.json", "state.json", "dataset_dict.json")):
         return _from_disk(path)
-    files = sorted(name for name in os.listdir(path) if format_of(name)[0])
+    files = sorted(one.name for one in path.iterdir() if format_of(one.name)[0])
     mend = f"name its files, for example {path / files[0]}" if files else "name a file or a dataset folder"
-    raise InputError(f"{folder} is a folder, not a table", f"it holds {listed(sorted(os.listdir(path))) or 'nothing'}", mend)
+    raise InputError(
+        f"{folder} is a folder, not a table", f"it holds {listed(sorted(one.name for one in path.iterdir())) or 'nothing'}", mend
+    )
 
 
 def _from_disk(path: Path) -> Source:
     def batches(rows: int) -> Iterator[pl.DataFrame]:
-        import datasets  # noqa: PLC0415 - three seconds to import
+        import datasets
 
         found = datasets.load_from_disk(str(path))
         if isinstance(found, datasets.DatasetDict):
@@ -430,7 +445,7 @@ def _from_hub(spec: str) -> Source:
     name, config, revision, split = match.groups()
 
     def batches(rows: int) -> Iterator[pl.DataFrame]:
-        import datasets  # noqa: PLC0415
+        import datasets
 
         try:
             found = datasets.load_dataset(name, config, revision=revision, split=split or "train", streaming=True)

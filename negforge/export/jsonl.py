@@ -1,13 +1,12 @@
 """Write negatives as plain records for any reader: the chosen columns, one object a row.
 
-Source: DESIGN of the tool; pykeen/pykeen#1124 (negatives as files).
+Source: pykeen/pykeen#1124 (negatives as files).
 """
 
 from __future__ import annotations
 
 from typing import Annotated
 
-import polars as pl
 from pydantic import Field
 
 from negforge.contract import Declares, Exported
@@ -19,22 +18,13 @@ DECLARES = Declares(version=1, scope="anchor", reads=Negatives)
 def export(
     batch: Negatives,
     *,
-    columns: Annotated[list[str], Field(description="Columns to write, in this order; default anchor, positive, negative. Repeatable.")] = [
-        "anchor",
-        "positive",
-        "negative",
-    ],
+    columns: Annotated[list[str] | None, Field(description="Columns to write, in this order; default all. Repeatable.")] = None,
 ) -> Exported:
-    """The chosen columns of each row, and id, source and evidence of the row as its provenance.
+    """The chosen columns of each row.
 
     batch: whole anchors. Raises InputError for a column that is not there.
     """
-    for name in columns:
+    for name in columns or []:
         if name not in batch:
             raise missing_column("columns", batch.frame.columns, "the table", name)
-    return Exported(batch.frame.select(columns), provenance(batch.frame))
-
-
-def provenance(frame: pl.DataFrame) -> pl.DataFrame:
-    """Where each exported row came from."""
-    return frame.select("id", "anchor_id", "source_id", "operator", "label", "evidence")
+    return Exported(batch.frame.select(columns) if columns else batch.frame)

@@ -76,7 +76,11 @@ def _judgements(folder: Path, split: str) -> pl.DataFrame:
         _part(folder, "queries")  # is it a BEIR folder at all?
         have = sorted(one.name.partition(".tsv")[0] for one in place.glob("*.tsv*")) if place.is_dir() else []
         guess = near(split, have)
-        raise InputError(f"there is no split '{split}'", f"{place} has {listed(have) or 'none'}", f"did you mean {guess}?" if guess else "name one of these")
+        raise InputError(
+            f"there is no split '{split}'",
+            f"{place} has {listed(have) or 'none'}",
+            f"did you mean {guess}?" if guess else "name one of these",
+        )
     frames = list(open_sources(str(path))[0].batches(1 << 16))
     if not frames:
         raise InputError(f"{path} is empty", mend="it needs the line query-id, corpus-id, score and a line a judgement")

@@ -40,12 +40,19 @@ def ingest(
     """
     if text is not None and (anchor, positive) != ("anchor", "positive"):
         raise UsageError("--text stands for both --anchor and --positive", mend="pass --text alone, or the two others")
-    wanted = {"anchor": text or anchor, "positive": text or positive, "id": id, "anchor_id": anchor_id, "positive_id": positive_id, "group": group}
+    wanted = {
+        "anchor": text or anchor,
+        "positive": text or positive,
+        "id": id,
+        "anchor_id": anchor_id,
+        "positive_id": positive_id,
+        "group": group,
+    }
     for frame in source.batches(1 << 14):
         for name, column in wanted.items():
             if column is not None and column not in frame.columns:
                 raise missing_column(name if text is None else "text", frame.columns, source.name, column)
-        renames = {column: name for name, column in wanted.items() if column is not None and column != name and name != "positive"}
+        renames = {column: name for name, column in wanted.items() if column not in (None, name) and name != "positive"}
         taken = set(renames.values()) & set(frame.columns)
         if taken:
             name = min(taken)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 from collections import Counter
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -57,7 +58,7 @@ def prepare(
 ) -> State:
     """Index the corpus, or find the index made of the same content before."""
     store = CorpusStore.of(corpus, max_memory)
-    key = f"bm25-{rng.blake('bm25 index 1', corpus.digest, tokeniser, tantivy.__version__)}"
+    key = f"bm25-{rng.blake('bm25 index 1', corpus.digest, tokeniser, metadata.version('tantivy'))}"
     return State(store, cached(key, lambda folder: _write(store, folder, tokeniser)), tokeniser)
 
 

@@ -55,6 +55,4 @@ def generate(batch: Pairs, state: State, rng: Rng, *, num_negatives: int) -> pl.
     owner = np.repeat(np.arange(len(anchors)), drawn.shape[1])
     found = pl.DataFrame({"owner": owner, "corpus_row": drawn.reshape(-1).astype(np.int64)})
     found = found.unique(["owner", "corpus_row"], keep="first", maintain_order=True)
-    return found.select(
-        anchors.gather(found["owner"]).alias("anchor_id"), pl.col("corpus_row"), pl.lit("random").alias("miner")
-    )
+    return found.select(anchors.gather(found["owner"]).alias("anchor_id"), pl.col("corpus_row"), pl.lit("random").alias("miner"))
