@@ -1,0 +1,41 @@
+"""Shared fixtures: a cache of its own for each test session, small real tables, and the folder of larger real data."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SAMPLE = ROOT / "sample_data"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Indexes of test corpora stay out of the user's cache; one folder a worker process."""
+    os.environ["NEGFORGE_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real inputs that are not shipped."""
+    folder = Path(os.environ.get("NEGFORGE_TEST_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"the real inputs are not at {folder}; set NEGFORGE_TEST_DATA")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pairs() -> pl.DataFrame:
+    """The sample's question-answer pairs; some questions have two."""
+    return pl.read_ndjson(SAMPLE / "pairs.jsonl")
+
+
+@pytest.fixture(scope="session")
+def corpus() -> pl.DataFrame:
+    """The sample's passages, with a re-cased and a re-spaced copy of a positive."""
+    rows = [json.loads(line) for line in (SAMPLE / "beir" / "corpus.jsonl").read_text(encoding="utf-8").splitlines()]
+    return pl.DataFrame(rows).rename({"_id": "id"})

@@ -1,0 +1,39 @@
+"""`schemas/` matches the code."""
+
+from __future__ import annotations
+
+import tomllib
+
+import jsonschema
+import pytest
+
+from negforge.records import KINDS
+from negforge.schemas import schemas
+from tests.conftest import ROOT
+
+
+def test_the_committed_schemas_are_those_of_the_code() -> None:
+    """No drift: `make schemas` would change nothing, and nothing else lies there."""
+    folder = ROOT / "schemas"
+    assert {path.name for path in folder.glob("*.json")} == set(schemas())
+    for name, text in schemas().items():
+        assert (folder / name).read_text(encoding="utf-8") == text, f"run make schemas: {name}"
+
+
+@pytest.mark.parametrize("name", sorted(KINDS))
+def test_a_schema_is_a_schema(name: str) -> None:
+    """Each is valid JSON Schema and names the required columns."""
+    schema = KINDS[name].json_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    assert schema["required"] == list(KINDS[name].required)
+
+
+def test_the_shipped_pipelines_fit_the_schema() -> None:
+    """Every recipe in `pipelines/` validates."""
+    import json
+
+    schema = json.loads(schemas()["pipeline.json"])
+    paths = sorted((ROOT / "pipelines").glob("*.toml"))
+    assert paths
+    for path in paths:
+        jsonschema.validate(tomllib.loads(path.read_text(encoding="utf-8")), schema)
