@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 TEST_WORKERS ?= auto
 
 .DELETE_ON_ERROR:
-.PHONY: demo test test-trainers lint format schemas clean
+.PHONY: demo test test-trainers lint format generated clean
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "negforge needs Python 3.11 or newer; set PYTHON=")'
@@ -50,8 +50,8 @@ format: $(VENV)/.lint
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-schemas: $(VENV)/.core  ## write schemas/ anew from the code
-	$(BIN)/python -m negforge.schemas schemas
+generated: $(VENV)/.core  ## write schemas/ and the operator table anew from the code
+	$(BIN)/python -m negforge.generated .
 
 clean:
 	rm -rf $(VENV) out .pytest_cache .mypy_cache .ruff_cache .hypothesis

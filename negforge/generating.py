@@ -112,12 +112,13 @@ def _candidates(generator: Prepared, units: Units, frame: pl.DataFrame) -> Candi
 
 
 def _gather(generator: Prepared, made: pl.DataFrame | Iterable[Edit | Refusal], units: Units, name: str) -> Candidates:
-    number = {key: unit for unit, key in enumerate(units.frame[name].to_list())}
     refusals: dict[int, tuple[str, str]] = {}
     if isinstance(made, pl.DataFrame):
-        unit = np.fromiter((number[key] for key in made[name].to_list()), dtype=np.int64, count=made.height)
+        numbers = units.frame.select(name).with_row_index("__unit")
+        unit = made.select(name).join(numbers, on=name, how="left", maintain_order="left")["__unit"].to_numpy().astype(np.int64)
         columns = made.drop(name)
     else:
+        number = {key: unit for unit, key in enumerate(units.frame[name].to_list())}
         texts = units.frame[generator.settings.on].to_list()
         cells: list[tuple[int, str, dict[str, Any]]] = []
         for one in made:
@@ -254,7 +255,7 @@ def _stamp(work: Generation, rows: pl.DataFrame, looked: pl.DataFrame, draws: Ro
     lineage = [
         ids.alias("id"),
         source.alias("source_id"),
-        pl.Series("source_ids", np.asarray(source.to_list(), dtype=object).reshape(-1, 1).tolist(), dtype=pl.List(pl.String)),
+        source.reshape((-1, 1)).arr.to_list().alias("source_ids") if len(source) else pl.Series("source_ids", [], dtype=pl.List(pl.String)),
         pl.Series("draw", draws, dtype=pl.Int64),
         *looked.get_columns(),
     ]

@@ -1,4 +1,4 @@
-"""`schemas/` matches the code."""
+"""What is generated matches the code."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import jsonschema
 import pytest
 
 from negforge.records import KINDS
-from negforge.schemas import schemas
+from negforge.generated import schemas, with_operator_table
 from tests.conftest import ROOT
 
 
 def test_the_committed_schemas_are_those_of_the_code() -> None:
-    """No drift: `make schemas` would change nothing, and nothing else lies there."""
+    """No drift: `make generated` would change nothing, and nothing else lies there."""
     folder = ROOT / "schemas"
     assert {path.name for path in folder.glob("*.json")} == set(schemas())
     for name, text in schemas().items():
-        assert (folder / name).read_text(encoding="utf-8") == text, f"run make schemas: {name}"
+        assert (folder / name).read_text(encoding="utf-8") == text, f"run make generated: {name}"
 
 
 @pytest.mark.parametrize("name", sorted(KINDS))
@@ -37,3 +37,9 @@ def test_the_shipped_pipelines_fit_the_schema() -> None:
     assert paths
     for path in paths:
         jsonschema.validate(tomllib.loads(path.read_text(encoding="utf-8")), schema)
+
+
+def test_the_readme_lists_every_operator() -> None:
+    """The operator table of the README is the generated one."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert with_operator_table(text) == text, "run make generated"
