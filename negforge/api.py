@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
 from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
 
-from negforge.errors import UsageError
+from negforge.errors import UsageError, together
+from negforge.formats import History
+from negforge.outputs import check_output
 from negforge.records import Kind
 from negforge.report import Report
 from negforge.runner import run_stage, stage_of
 from negforge.sinks import Outcome, Sink, sink_for, split_dropped
-from negforge.tables import History
 
 
 @dataclass
@@ -48,14 +49,18 @@ class MemorySink(Sink):
         return self._outcome("memory")
 
     def fill(self, result: Result) -> Result:
-        """Hand the rows over."""
+        """Hand the rows over; what an export left out stands beside it as dropped rows."""
+        asides = {name: pl.concat(frames) for name, frames in self.asides.items()}
         result.kept = pl.concat([kept for kept, _ in self._frames])
-        result.dropped = pl.concat([dropped for _, dropped in self._frames])
-        result.asides = {name: pl.concat(frames) for name, frames in self.asides.items()}
+        result.dropped = asides.pop("dropped") if "dropped" in asides else pl.concat([dropped for _, dropped in self._frames])
+        result.asides = asides
         return result
 
 
-def run(title: str, *inputs: str | pl.DataFrame, output: str | None = None, **options: Any) -> Result:
+Given = str | os.PathLike[str] | pl.DataFrame
+
+
+def run(title: str, /, *inputs: Given, output: str | os.PathLike[str] | None = None, **options: Any) -> Result:
     """Run a stage and hand back its rows or where they are.
 
     For example: run("generate mine.bm25", "pairs.parquet", corpus="corpus.parquet", num_negatives=8).
@@ -63,9 +68,13 @@ def run(title: str, *inputs: str | pl.DataFrame, output: str | None = None, **op
     inputs: files, folders or frames. output: as `-o`; without it the rows come back in the result. Raises UsageError with
     every fault of the options, InputError for bad data, StorageError when nothing can be written.
     """
-    stage, faults = stage_of(title, _checked(inputs), options)
-    if stage is None:
-        raise faults[0] if len(faults) == 1 else UsageError("\n".join(str(fault) for fault in faults))
+    if not inputs:
+        raise UsageError("there is no input", mend="name a file or give a frame")
+    stage, faults = stage_of(title, [_plain(one) for one in inputs], {name: _plain(value) for name, value in options.items()})
+    output = os.fspath(output) if output is not None else None
+    faults += check_output(output, None)
+    if stage is None or faults:
+        raise together(faults, "the call")
     held: list[MemorySink] = []
 
     def make_sink(kind: Kind, clustered: bool) -> Sink:
@@ -78,7 +87,5 @@ def run(title: str, *inputs: str | pl.DataFrame, output: str | None = None, **op
     return held[0].fill(Result(report)) if held else Result(report)
 
 
-def _checked(inputs: Sequence[str | pl.DataFrame]) -> Sequence[str | pl.DataFrame]:
-    if not inputs:
-        raise UsageError("there is no input", mend="name a file or give a frame")
-    return inputs
+def _plain(value: Any) -> Any:
+    return os.fspath(value) if isinstance(value, os.PathLike) else value

@@ -16,7 +16,7 @@ import threading
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -33,6 +33,7 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 
 _LOCK = "lock"
+_LOOK_SECONDS = 0.5  # how often a waiting parent looks whether its workers live
 _SPLIT_BITS = 6  # a spilled table lies in 64 files; a file still too large is split again
 
 
@@ -43,9 +44,15 @@ class Scratch:
     """
 
     def __init__(self, parent: Path, prefix: str) -> None:
-        self.path = parent / f"{prefix}{uuid.uuid4().hex}"
-        self.path.mkdir(parents=True)
-        self._lock = hold(self.path / _LOCK)
+        self._lock: int | None = None
+        while self._lock is None:
+            self.path = parent / f"{prefix}{uuid.uuid4().hex}"
+            self.path.mkdir(parents=True)
+            try:
+                self._lock = _own(self.path, wait=True)
+            except OSError:
+                shutil.rmtree(self.path, ignore_errors=True)
+                raise
 
     def file(self, name: str) -> Path:
         """A path of that name in the folder, or of a variant not yet taken."""
@@ -62,8 +69,10 @@ class Scratch:
 
     def close(self) -> None:
         """Remove the folder."""
-        shutil.rmtree(self.path, ignore_errors=True)
-        os.close(self._lock)
+        if self._lock is not None:
+            shutil.rmtree(self.path, ignore_errors=True)
+            os.close(self._lock)
+            self._lock = None
 
     def __enter__(self) -> Self:
         return self
@@ -74,16 +83,31 @@ class Scratch:
 
 def collect(parent: Path, prefix: str) -> None:
     """Remove scratch folders that dead owners left."""
-    if not parent.is_dir():
-        return
-    for path in parent.glob(f"{prefix}*"):
-        lock = path / _LOCK
-        with contextlib.suppress(OSError):
-            if not lock.exists():
-                continue  # its owner is about to lock it
-            handle = hold(lock, wait=False)
-            shutil.rmtree(path, ignore_errors=True)
-            os.close(handle)
+    for path in parent.iterdir() if parent.is_dir() else ():
+        if path.name.startswith(prefix):
+            with contextlib.suppress(OSError):  # of another user, or on a disk that is full
+                lock = _own(path, wait=False)
+                if lock is not None:
+                    shutil.rmtree(path, ignore_errors=True)
+                    os.close(lock)
+
+
+def _own(folder: Path, *, wait: bool) -> int | None:
+    """The lock of a scratch folder, made if it is not there; None if another holds it or has removed the folder.
+
+    A folder without a lock file is one whose owner is about to make it, or died before: whoever is first has it. The other
+    then holds the lock of a file that is gone, which guards nothing, and must look elsewhere.
+    """
+    lock = folder / _LOCK
+    try:
+        handle = hold(lock, wait=wait)
+    except (FileNotFoundError, BlockingIOError):
+        return None
+    with contextlib.suppress(FileNotFoundError):
+        if os.path.samestat(os.fstat(handle), lock.stat()):
+            return handle
+    os.close(handle)
+    return None
 
 
 def hold(path: Path, *, wait: bool = True) -> int:
@@ -101,8 +125,9 @@ def temporary_scratch() -> Scratch:
     """A scratch folder in the temporary directory, after removing those of dead owners."""
     parent = Path(tempfile.gettempdir())
     prefix = f"negforge-{os.getuid()}-"
-    collect(parent, prefix)
-    return Scratch(parent, prefix)
+    with storage(parent):
+        collect(parent, prefix)
+        return Scratch(parent, prefix)
 
 
 @contextlib.contextmanager
@@ -136,7 +161,7 @@ class Spool:
     """A table on disk, uncompressed Arrow, written once and read any number of times."""
 
     def __init__(self, path: Path) -> None:
-        self.path, self.rows, self.bytes = path, 0, 0
+        self.path, self.rows = path, 0
         self._writer: pa.ipc.RecordBatchStreamWriter | None = None
         self._schema: pa.Schema | None = None
 
@@ -149,7 +174,6 @@ class Spool:
                 self._writer = pa.ipc.new_stream(str(self.path), table.schema, options=pa.ipc.IpcWriteOptions(compression="lz4"))
             self._writer.write_table(table.cast(self._schema) if table.schema != self._schema else table)
         self.rows += frame.height
-        self.bytes += int(frame.estimated_size())
 
     def close(self) -> None:
         """Finish writing."""
@@ -159,11 +183,13 @@ class Spool:
             self._writer = None
 
     def batches(self, rows: int = 10_000) -> Iterator[pl.DataFrame]:
-        """The rows in the order they came, in frames of at most `rows`."""
+        """The rows in the order they came, in frames of at most `rows`; one empty frame, with its columns, if there are none."""
         self.close()
         if not self.path.exists():
             return
         with pa.OSFile(str(self.path)) as source, pa.ipc.open_stream(source) as reader:
+            if self.rows == 0:
+                yield pl.DataFrame(pl.from_arrow(reader.schema.empty_table()))
             for batch in reader:
                 frame = pl.DataFrame(pl.from_arrow(batch))
                 yield from frame.iter_slices(rows) if frame.height else ()
@@ -173,54 +199,65 @@ class Partitioner:
     """Rows gathered by the top bits of a 64-bit key, in memory until `limit_bytes`, then in files.
 
     `parts` gives the rows back as frames of ascending key ranges, none larger than memory unless a single key is, so that
-    whatever is sorted within a part is sorted over all: any number of parts concatenates to the same order.
+    whatever is sorted within a part is sorted over all: any number of parts concatenates to the same order. `skipped_bits`
+    are the leading bits that all keys have in common.
     """
 
     def __init__(self, folder: Path, limit_bytes: int, skipped_bits: int = 0) -> None:
         self._folder, self._limit, self._skipped = folder, limit_bytes, skipped_bits
-        self._held: list[tuple[pl.DataFrame, U64]] = []
+        self._held: list[tuple[pa.Table, U64]] = []
         self._held_bytes = 0
         self._files: dict[int, Spool] = {}
-        self.rows = self.bytes = 0
+        self._ranges: dict[int, tuple[int, int]] = {}
+        self.rows = 0
 
     def add(self, frame: pl.DataFrame, key: U64) -> None:
         """Add rows with their keys."""
-        size = int(frame.estimated_size()) + key.nbytes
-        self._held.append((frame, key))
-        self._held_bytes += size
+        # As Arrow, which copies: a few rows filtered out of a frame keep all its texts alive, and its estimated size hides it.
+        table = frame.to_arrow()
+        self._held.append((table, key))
+        self._held_bytes += table.nbytes + key.nbytes
         self.rows += frame.height
-        self.bytes += size
-        if self._held_bytes > self._limit and self._skipped + _SPLIT_BITS <= 64:
+        if self._held_bytes > self._limit and self._skipped < 64:
             self._spill()
 
-    def _spill(self) -> None:
-        for frame, key in self._held:
-            bucket = (key << np.uint64(self._skipped)) >> np.uint64(64 - _SPLIT_BITS)
-            order = np.argsort(bucket, kind="stable")
-            keyed = frame.with_columns(pl.Series("__key", key))[order]
-            numbers, starts = np.unique(bucket[order], return_index=True)
-            ends = np.append(starts[1:], len(order))
-            for number, start, end in zip(numbers.tolist(), starts.tolist(), ends.tolist(), strict=True):
-                spool = self._files.get(number)
-                if spool is None:
-                    self._folder.mkdir(parents=True, exist_ok=True)
-                    spool = self._files[number] = Spool(self._folder / f"{number:02d}.arrow")
-                spool.add(keyed[start:end])
+    def _taken(self) -> tuple[pl.DataFrame, U64]:
+        """What is held, held no longer."""
+        tables, keys = zip(*self._held, strict=True)
         self._held, self._held_bytes = [], 0
+        return pl.DataFrame(pl.from_arrow(pa.concat_tables(tables))), np.concatenate(keys)
+
+    def _spill(self) -> None:
+        frame, key = self._taken()
+        bucket = (key << np.uint64(self._skipped)) >> np.uint64(64 - _SPLIT_BITS)
+        order = np.argsort(bucket, kind="stable")
+        numbers, starts = np.unique(bucket[order], return_index=True)
+        for number, rows in zip(numbers.tolist(), np.split(order, starts[1:]), strict=True):
+            if number not in self._files:
+                with storage(self._folder):
+                    self._folder.mkdir(parents=True, exist_ok=True)
+                self._files[number] = Spool(self._folder / f"{number:02d}.arrow")
+            keys = key[rows]
+            self._files[number].add(frame[rows].with_columns(pl.Series("__key", keys)))
+            low, high = self._ranges.get(number, (int(keys[0]), int(keys[0])))
+            self._ranges[number] = min(low, int(keys.min())), max(high, int(keys.max()))
 
     def parts(self) -> Iterator[tuple[pl.DataFrame, U64]]:
         """Frames with their keys, in ascending ranges of the key; each part is forgotten once given."""
         if not self._files:
             if self._held:
-                frames, keys = zip(*self._held, strict=True)
-                self._held = []
-                yield pl.concat(frames, how="vertical"), np.concatenate(keys)
+                yield self._taken()
             return
-        self._spill()
+        if self._held:
+            self._spill()
+        for spool in self._files.values():
+            spool.close()
         for number in sorted(self._files):
             spool = self._files.pop(number)
-            spool.close()
-            inner = Partitioner(self._folder / f"{number:02d}", self._limit, self._skipped + _SPLIT_BITS)
+            low, high = self._ranges.pop(number)
+            # Places and row numbers share many leading bits: splitting by those would copy the rows over and over.
+            shared = 64 - (low ^ high).bit_length()
+            inner = Partitioner(self._folder / f"{number:02d}", self._limit, 64 if low == high else min(shared, 64 - _SPLIT_BITS))
             for frame in spool.batches(1 << 16):
                 inner.add(frame.drop("__key"), frame["__key"].to_numpy())
             spool.path.unlink()
@@ -275,7 +312,8 @@ def ordered_map(function: Callable[[In], Out], items: Iterable[In], workers: int
         return
     context = multiprocessing.get_context("forkserver")
     threads = max(1, default_workers() // workers)
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(threads,))
+    with _without_stdout():  # the pool starts a tracker of its semaphores
+        pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(threads,))
     waiting: deque[Future[Out]] = deque()
 
     def submit(item: In) -> None:
@@ -289,10 +327,11 @@ def ordered_map(function: Callable[[In], Out], items: Iterable[In], workers: int
         for item in source:
             submit(item)
             if len(waiting) > workers + 1:
-                yield waiting.popleft().result()
+                yield _result(pool, waiting.popleft())
         while waiting:
-            yield waiting.popleft().result()
+            yield _result(pool, waiting.popleft())
     except BrokenProcessPool as error:
+        _end(pool)
         raise NegforgeError(
             "a worker process was killed",
             "the operating system may have run out of memory",
@@ -302,10 +341,32 @@ def ordered_map(function: Callable[[In], Out], items: Iterable[In], workers: int
         _end(pool)
         raise
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        pool.shutdown(cancel_futures=True)
+
+
+def _result(pool: ProcessPoolExecutor, future: Future[Out]) -> Out:
+    """The future's result. BrokenProcessPool also where a worker was killed while it sent one.
+
+    The executor then goes on reading for ever: it sees a dead worker only between two results.
+    """
+    while not future.done():
+        wait([future], timeout=_LOOK_SECONDS)
+        if not future.done() and any(process.exitcode is not None for process in _processes(pool)):
+            wait([future], timeout=_LOOK_SECONDS)  # a worker that failed to start is the executor's to report
+            if not future.done():
+                raise BrokenProcessPool
+    return future.result()
+
+
+def _processes(pool: ProcessPoolExecutor) -> list[Any]:
+    """The pool's processes; Python has no public way to them."""
+    return [*(getattr(pool, "_processes", None) or {}).values()]
 
 
 def _end(pool: ProcessPoolExecutor) -> None:
-    processes: dict[int, Any] = dict(getattr(pool, "_processes", None) or {})
-    for process in processes.values():
+    """End the workers now, and the pool's wait for what they were sending."""
+    for process in _processes(pool):
         process.terminate()
+    results = getattr(pool, "_result_queue", None)
+    if results is not None:
+        results._writer.close()  # noqa: SLF001 - our end of the pipe: while it is open, its reader waits

@@ -27,7 +27,7 @@ class NegforgeError(Exception):
             lines.append(f"  mend: {self.mend}")
         return "\n".join(lines)
 
-    def __reduce__(self) -> tuple[type[NegforgeError], tuple[str, str, str]]:
+    def __reduce__(self) -> tuple[type[NegforgeError], tuple[str, ...]]:
         # Errors cross process borders: a worker's complaint must arrive whole.
         return type(self), (self.what, self.where, self.mend)
 
@@ -38,19 +38,39 @@ class UsageError(NegforgeError):
     exit_code = 2
 
 
-class PipelineError(UsageError):
-    """Faults of a pipeline file, all of them, each with its stage and key."""
+class OptionError(UsageError):
+    """The value of one option is wrong. `problem` goes on from the option's name, which a pipeline file spells as a key."""
 
-    def __init__(self, faults: Iterable[UsageError], path: str) -> None:
-        self.faults, self.path = tuple(faults), path
+    def __init__(self, option: str, problem: str, where: str = "", mend: str = "") -> None:
+        super().__init__(f"--{option.replace('_', '-')} {problem}", where, mend)
+        self.option, self.problem = option, problem
+
+    def __reduce__(self) -> tuple[type[NegforgeError], tuple[str, ...]]:
+        return type(self), (self.option, self.problem, self.where, self.mend)
+
+
+class FaultsError(UsageError):
+    """Several faults of one command or pipeline file, told together."""
+
+    def __init__(self, faults: Iterable[UsageError], subject: str) -> None:
+        self.faults, self.subject = tuple(faults), subject
         count = len(self.faults)
-        super().__init__(f"{path} has {count} fault{'s' if count > 1 else ''}")
+        super().__init__(f"{subject} has {count} fault{'s' if count > 1 else ''}")
 
     def __str__(self) -> str:
         return "\n".join([self.what, *(f"- {fault}" for fault in self.faults)])
 
-    def __reduce__(self) -> tuple[type[NegforgeError], tuple[str, str, str]]:
+    def __reduce__(self) -> tuple[type[NegforgeError], tuple[str, ...]]:
         return UsageError, (str(self), "", "")
+
+
+class PipelineError(FaultsError):
+    """Faults of a pipeline file, all of them, each with its stage and key."""
+
+
+def together(faults: list[UsageError], subject: str) -> UsageError:
+    """One error for one or more faults."""
+    return faults[0] if len(faults) == 1 else FaultsError(faults, subject)
 
 
 class InputError(NegforgeError):
@@ -67,8 +87,15 @@ class StorageError(NegforgeError):
 
 def near(name: str, names: Iterable[str]) -> str:
     """The known name nearest to a misspelt one, or an empty string if none is near."""
-    found = difflib.get_close_matches(name, list(names), n=1, cutoff=0.6)
+    known = list(names)
+    found = difflib.get_close_matches(name, known, n=1, cutoff=0.6) or difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.6)
     return found[0] if found else ""
+
+
+def did_you_mean(name: str, names: Iterable[str], otherwise: str) -> str:
+    """The mend for a name that is not known: the nearest one, or what else to do."""
+    guess = near(name, names)
+    return f"did you mean {guess}?" if guess else otherwise
 
 
 def listed(names: Iterable[str], most: int = 12) -> str:

@@ -8,14 +8,18 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
+from numpy.typing import NDArray
 
 from negforge import rng
 from negforge.engine import Partitioner, Spool
-from negforge.errors import InputError, UsageError, listed
+from negforge.errors import InputError, UsageError, did_you_mean, listed
+from negforge.formats import fitted, merged, without_null
 from negforge.records import Kind, Table, check_collisions, conform, typed_empty
 from negforge.sinks import split_dropped
 from negforge.tables import History, Source, open_sources
 
+_ROWS_A_GATHER = 1 << 14
 _SHIFT = np.uint64(24)  # row numbers up to 2^40, in the top bits that partitions look at
 
 
@@ -41,7 +45,7 @@ class Input:
 
 def given(frame: pl.DataFrame, name: str = "the given frame") -> Source:
     """A frame in memory as a source."""
-    return Source(name, frame.iter_slices)
+    return Source(name, lambda rows: frame.iter_slices(rows) if frame.height else iter([frame]))
 
 
 def sources_of(inputs: Sequence[str | pl.DataFrame]) -> list[Source]:
@@ -52,21 +56,29 @@ def sources_of(inputs: Sequence[str | pl.DataFrame]) -> list[Source]:
 
 
 def renamed(source: Source, renames: Sequence[str]) -> Source:
-    """The source with columns renamed: `OLD=NEW`. An OLD that is not there is an error at the first batch."""
-    pairs = [rename.partition("=") for rename in renames]
-    for old, sign, new in pairs:
+    """The source with columns renamed: `OLD=NEW`. An OLD that is not there, or a NEW that is, is an error at the first batch."""
+    names: dict[str, str] = {}
+    for rename in renames:
+        old, sign, new = rename.partition("=")
         if not (old and sign and new):
-            raise UsageError(f"--rename {old}{sign}{new} is not OLD=NEW", mend="for example --rename label=source_label")
-    if not pairs:
+            raise UsageError(f"--rename {rename} is not OLD=NEW", mend="for example --rename label=source_label")
+        if old in names or new in names.values():
+            raise UsageError(f"--rename {rename} names a column for the second time", mend="rename each column once, to a name of its own")
+        names[old] = new
+    if not names:
         return source
     inner = source.batches
 
     def batches(rows: int) -> Iterator[pl.DataFrame]:
         for frame in inner(rows):
-            for old, _, _ in pairs:
+            for old, new in names.items():
+                have = f"it has {listed(frame.columns)}"
                 if old not in frame.columns:
-                    raise InputError(f"column '{old}' is not in {source.name}", f"it has {listed(frame.columns)}", "mend --rename")
-            yield frame.rename({old: new for old, _, new in pairs})
+                    mend = did_you_mean(old, frame.columns, "mend --rename; files that differ in it are ingested one by one")
+                    raise InputError(f"column '{old}' is not in {source.name}", have, mend)
+                if new in frame.columns and new not in names:
+                    raise InputError(f"--rename {old}={new}: {source.name} has a column '{new}' already", have, "choose another name")
+            yield frame.rename(names)
 
     return Source(source.name, batches, source.kind, source.clustered, source.history, source.once)
 
@@ -90,7 +102,8 @@ def open_input(sources: list[Source], kind: Kind, folder: Path, *, limit_bytes: 
         for frame in one.batches(1 << 16):
             spool.add(frame)
         return Input(kind, _spooled(spool, kind), source.clustered, source.history)
-    return check_ids((_conformed(source, kind) for source in sources), kind, folder, limit_bytes, [s.history for s in sources])
+    names = [source.name for source in sources]
+    return check_ids((_conformed(source, kind) for source in sources), kind, folder, limit_bytes, [s.history for s in sources], names)
 
 
 def _never_empty(source: Source, kind: Kind) -> Callable[[int], Iterator[pl.DataFrame]]:
@@ -120,91 +133,158 @@ def _conformed(source: Source, kind: Kind) -> Iterator[pl.DataFrame]:
         done += frame.height
 
 
-def check_ids(parts: Iterator[Iterator[pl.DataFrame]], kind: Kind, folder: Path, limit_bytes: int, histories: list[History]) -> Input:
-    """Conformed rows of several sources as one table: equal rows collapse to the first, an id with two contents is an error.
+@dataclass
+class _Piece:
+    """Rows of a source that have the same columns, on disk. first, row: the number of the first one among all, in its source."""
 
-    Only (row number, id hash, content hash) is held, in partitions; the rows wait on disk.
+    spool: Spool
+    schema: dict[str, pl.DataType]
+    source: str
+    first: int
+    row: int
+
+    def place(self, row: int) -> str:
+        """A row's place in words."""
+        return f"row {row - self.first + self.row + 1}" + (f" of {self.source}" if self.source else "")
+
+
+def check_ids(
+    parts: Iterator[Iterator[pl.DataFrame]],
+    kind: Kind,
+    folder: Path,
+    limit_bytes: int,
+    histories: list[History],
+    names: Sequence[str] = (),
+) -> Input:
+    """Conformed rows of several sources as one table: equal rows collapse, an id with two contents is an error.
+
+    Rows whose ids were made of their content may differ in other columns: they collapse to the one of the smallest hash,
+    whatever the order of the rows. Frames may differ in columns; the table has them all. names: of the sources, for messages.
+    Only (row number, id hash, content hashes) is held, in partitions; the rows wait on disk.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    spools: list[Spool] = []
+    pieces: list[_Piece] = []
     narrow = Partitioner(folder / "ids", limit_bytes)
     done = 0
-    for part in parts:
-        spool = Spool(folder / f"source-{len(spools)}.arrow")
-        spools.append(spool)
+    for number, part in enumerate(parts):
+        begun, schema = done, None
         for frame in part:
-            spool.add(frame)
-            high, low = rng.strings128(frame["id"])
-            content = rng.frame_lanes(frame, kind.digest)
-            rows = pl.DataFrame({"row": np.arange(done, done + frame.height), "low": low, "content": rng.mix(content[0] ^ content[1])})
-            narrow.add(rows, high)
+            if dict(frame.schema) != schema:
+                schema = dict(frame.schema)
+                spool = Spool(folder / f"source-{len(pieces)}.arrow")
+                pieces.append(_Piece(spool, schema, names[number] if names else "", done, done - begun))
+            pieces[-1].spool.add(frame)
+            narrow.add(*_hashes(frame, kind, done))
             done += frame.height
-        spool.close()
-    gone = np.zeros(done, dtype=bool)
-    for rows, high in narrow.parts():
-        ordered = rows.with_columns(pl.Series("high", high)).sort("high", "low", "row")
-        again = (
-            ordered.select((pl.col("high") == pl.col("high").shift()) & (pl.col("low") == pl.col("low").shift()))
-            .to_series()
-            .fill_null(value=False)
-        )
-        other = ordered.select(pl.col("content") != pl.col("content").shift()).to_series().fill_null(value=False)
-        clash = (again & other).arg_true()
-        if len(clash):
-            raise _two_contents(spools, [int(ordered["row"][int(clash[0]) - 1]), int(ordered["row"][int(clash[0])])])
-        gone[ordered.filter(again)["row"].to_numpy()] = True
-    schema = _common_schema(spools)
+    for piece in pieces:
+        piece.spool.close()
+    gone = _repeated(narrow, pieces, kind, done)
+    schema = _common_schema(pieces) or dict(typed_empty(kind, list(kind.required)).schema)
 
     def batches(rows: int) -> Iterator[pl.DataFrame]:
-        start, some = 0, False
-        for spool in spools:
-            for frame in spool.batches(rows):
+        some = False
+        for piece in pieces:
+            start = piece.first
+            for frame in piece.spool.batches(rows):
                 mask = gone[start : start + frame.height]
                 start += frame.height
                 kept = frame.filter(pl.Series(~mask)) if mask.any() else frame
-                some = True
-                yield _aligned(kept, schema)
+                if kept.height:
+                    some = True
+                    yield _aligned(kept, schema)
         if not some:
-            yield typed_empty(kind, list(kind.required))
+            yield pl.DataFrame(schema=schema)
 
-    collapsed = int(gone.sum())
     shared = histories[0] if histories and all(history == histories[0] for history in histories) else []
     history = shared or [entry for one in histories for entry in one]
-    return Input(kind, batches, False, history, collapsed)
+    return Input(kind, batches, False, history, int(gone.sum()))
 
 
-def _two_contents(spools: list[Spool], rows: list[int]) -> InputError:
-    found, start = [], 0
-    for spool in spools:
-        for frame in spool.batches():
-            found += [frame.row(row - start, named=True) for row in rows if start <= row < start + frame.height]
+def _hashes(frame: pl.DataFrame, kind: Kind, done: int) -> tuple[pl.DataFrame, rng.U64]:
+    """Row number, the lower half of the id's hash, and hashes of what the kind is about and of all columns; and the upper half."""
+    known: dict[str, rng.Lanes] = {}
+    high, low = rng.frame_lanes(frame, ["id"], known)
+    left, right = rng.frame_lanes(frame, kind.digest, known)
+    rows = {
+        "row": np.arange(done, done + frame.height),
+        "low": low,
+        "content": rng.mix(left ^ right),
+        "whole": rng.row_hashes(frame, known),
+    }
+    return pl.DataFrame(rows), high
+
+
+def _repeated(narrow: Partitioner, pieces: list[_Piece], kind: Kind, count: int) -> NDArray[np.bool_]:
+    """Which of the `count` rows repeat another. InputError for an id with two contents."""
+    gone = np.zeros(count, dtype=bool)
+    for rows, high in narrow.parts():
+        ordered = rows.with_columns(pl.Series("high", high)).sort("high", "low", "whole", "row")
+        pairs = ordered.with_columns(pl.all().shift().name.suffix("_before")).filter(
+            pl.col("high") == pl.col("high_before"), pl.col("low") == pl.col("low_before")
+        )
+        clash = pairs.filter(pl.col("content") != pl.col("content_before"))
+        if clash.height:
+            raise _two_contents(pieces, int(clash["row_before"][0]), int(clash["row"][0]))
+        _refuse_given_ids(pieces, kind, pairs.filter(pl.col("whole") != pl.col("whole_before")))
+        gone[pairs["row"].to_numpy()] = True
+    return gone
+
+
+def _refuse_given_ids(pieces: list[_Piece], kind: Kind, pairs: pl.DataFrame) -> None:
+    """Of rows that repeat another in all but some extra column, refuse those whose id the source gave."""
+    rows, before = (pairs.sort("row")[name].to_numpy() for name in ("row", "row_before"))
+    for piece in pieces if len(rows) else ():
+        start = piece.first
+        for frame in piece.spool.batches(1 << 16):
+            first, last = np.searchsorted(rows, [start, start + frame.height])
+            found = frame[rows[first:last] - start]
+            made = rng.record_ids(kind.name, [found[name] for name in kind.identity])
+            given = (made != found["id"]).arg_true()
+            if len(given):
+                raise _two_contents(pieces, int(before[first + given[0]]), int(rows[first + given[0]]))
             start += frame.height
-    names = [name for name in found[0] if found[0].get(name) != found[1].get(name)]
-    where = f"rows {rows[0] + 1} and {rows[1] + 1} differ in {listed(names)}"
-    return InputError(f"id {found[0]['id']!r} has two contents", where, "give each content its own id, or leave the id column out")
 
 
-def _common_schema(spools: list[Spool]) -> dict[str, pl.DataType]:
+def _two_contents(pieces: list[_Piece], *rows: int) -> InputError:
+    found, places = [], []
+    for row in sorted(rows):
+        piece = next(piece for piece in reversed(pieces) if piece.first <= row)
+        start = piece.first
+        for frame in piece.spool.batches():
+            if start <= row < start + frame.height:
+                found.append(frame.row(row - start, named=True))
+                places.append(piece.place(row))
+            start += frame.height
+    one, other = found
+    names = [name for name in dict.fromkeys([*one, *other]) if one.get(name) != other.get(name)]
+    where = f"{places[0]} and {places[1]} differ in {listed(names)}"
+    return InputError(f"id {one['id']!r} has two contents", where, "give each content its own id, or leave the id column out")
+
+
+def _common_schema(pieces: list[_Piece]) -> dict[str, pl.DataType]:
+    """The columns of all pieces, each of the type that holds what the pieces have in it."""
     schema: dict[str, pl.DataType] = {}
-    for spool in spools:
-        head = next(spool.batches(1), None)
-        for name, dtype in (head.schema if head is not None else {}).items():
-            known = schema.setdefault(name, dtype)
-            if known != dtype and pl.Null not in (known, dtype):
-                raise InputError(
-                    f"column '{name}' is {known} in one source and {dtype} in another", mend="convert one of them, or --rename it"
-                )
-            if known == pl.Null:
-                schema[name] = dtype
-    return schema
+    sources: dict[str, str] = {}
+    for piece in pieces:
+        for name, dtype in piece.schema.items():
+            both = merged(schema.get(name, dtype), dtype)
+            if both is None:
+                what = f"column '{name}' is {schema[name]} in {sources[name] or 'one source'} and {dtype} in {piece.source or 'another'}"
+                raise InputError(what, mend="convert one of them to the other's type")
+            schema[name] = both
+            sources.setdefault(name, piece.source)
+    return {name: without_null(dtype) for name, dtype in schema.items()}
 
 
 def _aligned(frame: pl.DataFrame, schema: dict[str, pl.DataType]) -> pl.DataFrame:
     if dict(frame.schema) == schema:
         return frame
-    return frame.select(
-        (pl.col(name).cast(dtype) if name in frame.columns else pl.lit(None, dtype)).alias(name) for name, dtype in schema.items()
-    )
+    try:
+        return frame.select(
+            fitted(frame[name], dtype) if name in frame.columns else pl.lit(None, dtype).alias(name) for name, dtype in schema.items()
+        )
+    except (pl.exceptions.PolarsError, pa.ArrowException) as error:
+        raise InputError("a column has values of several types that go into none", str(error).partition("\n")[0], "convert it") from error
 
 
 def limited(table: Input, limit: int | None) -> Input:
@@ -248,7 +328,8 @@ def by_anchor(table: Input, folder: Path, limit_bytes: int, rows: int, aside: Ca
     name = table.kind.clusters
 
     def live() -> Iterator[pl.DataFrame]:
-        for frame in table.batches(rows):
+        # A table that is not clustered is gathered whole anyway: tiny batches would only cost time.
+        for frame in table.batches(rows if table.clustered else max(rows, _ROWS_A_GATHER)):
             kept, dropped = split_dropped(frame)
             if dropped.height:
                 aside(dropped)
@@ -273,18 +354,24 @@ def by_anchor(table: Input, folder: Path, limit_bytes: int, rows: int, aside: Ca
 
 
 def _whole_anchors(frames: Iterator[pl.DataFrame], name: str, rows: int) -> Iterator[pl.DataFrame]:
+    """Frames cut anew into batches of whole anchors: about `rows` rows, more only where one anchor has more."""
     held: pl.DataFrame | None = None
     for frame in frames:
-        held = frame if held is None or not held.height else pl.concat([held, frame]) if frame.height else held
-        while held.height > rows:
-            cells = held[name]
-            # The last anchor may go on in the next frame; the cut is where an anchor begins.
-            starts = (cells != cells.shift()).fill_null(value=True).arg_true().to_numpy()
-            cut = starts[np.searchsorted(starts, rows, side="right") - 1] or (starts[1] if len(starts) > 1 else 0)
-            if cut == 0:
-                break
-            yield held[: int(cut)]
-            held = held[int(cut) :]
+        held = frame if held is None else pl.concat([held, frame])
+        if held.height <= rows:
+            continue
+        cells = held[name]
+        starts = (cells != cells.shift()).fill_null(value=True).arg_true().to_numpy()
+        first = 0
+        while held.height - first > rows:
+            place = int(np.searchsorted(starts, first + rows, side="right")) - 1
+            if starts[place] == first:
+                place += 1  # an anchor of more rows than a batch
+            if place == len(starts):
+                break  # it may go on in the next frame
+            yield held[first : int(starts[place])]
+            first = int(starts[place])
+        held = held[first:]
     if held is not None:
         yield held
 

@@ -13,7 +13,7 @@ import pydantic
 from pydantic import ConfigDict, Field
 from pydantic.fields import FieldInfo
 
-from negforge.errors import UsageError, listed, near
+from negforge.errors import OptionError, UsageError, did_you_mean, listed
 from negforge.registry import Operator
 
 SIZE = re.compile(r"(?i)^\s*([0-9]+(?:\.[0-9]+)?)\s*([kmgt]?)(i?)b?\s*$")
@@ -22,31 +22,55 @@ SIZE = re.compile(r"(?i)^\s*([0-9]+(?:\.[0-9]+)?)\s*([kmgt]?)(i?)b?\s*$")
 def size_bytes(value: object) -> int:
     """A size such as 512MB, 2GiB or 1000000 in bytes. K, M, G and T are powers of 1000, Ki and so on of 1024."""
     match = SIZE.match(str(value))
-    if match is None:
-        raise ValueError("not a size such as 512MB or 2GiB")
+    if match is None or (match[3] and not match[2]):
+        raise ValueError("a size is written like 512MB or 2GiB")
     unit = 1024 if match[3] else 1000
-    return int(float(match[1]) * unit ** ("kmgt".index(match[2].lower()) + 1 if match[2] else 0))
+    size = int(float(match[1]) * unit ** ("kmgt".index(match[2].lower()) + 1 if match[2] else 0))
+    if size < 1:
+        raise ValueError("a size is above zero")
+    return size
 
 
-Bytes = Annotated[int, pydantic.BeforeValidator(size_bytes)]
+Bytes = Annotated[
+    int,
+    pydantic.BeforeValidator(size_bytes),
+    pydantic.WithJsonSchema(
+        {"type": ["integer", "string"], "format": "size", "minimum": 1, "pattern": r"^\s*[0-9.]+\s*[kKmMgGtT]?i?[bB]?\s*$"}
+    ),
+]
+
+
+def power_of_two(value: int) -> int:
+    """The value, if it is 1, 2, 4, 8 and so on: shards are ranges of the top bits of a hash."""
+    if value & (value - 1):
+        raise ValueError(f"takes a power of two, not {value}")
+    return value
+
+
+Renaming = Annotated[str, Field(pattern=r"^[^=]+=[^=]+$", examples=["OLD=NEW"])]
+# A text for the sinks, of which only these pass.
+Label = Annotated[str, pydantic.GetPydanticSchema(lambda _, __: pydantic.TypeAdapter(typing.Literal["unknown", "positive"]).core_schema)]
 
 
 class Settings(pydantic.BaseModel):
     """How a stage runs: options every operator of a verb has, beside its own."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    seed: Annotated[int, Field(description="The run's seed; recorded in the result.")] = 0
+    seed: Annotated[int, Field(ge=0, le=2**63 - 1, description="The run's seed; recorded in the result.")] = 0
     limit: Annotated[int | None, Field(ge=1, description="Take only the first N anchors by id.")] = None
     num_negatives: Annotated[int, Field(ge=1, description="Negatives per source row, or per anchor when mining.")] = 1
     on: Annotated[typing.Literal["positive", "anchor"], Field(description="The text an edit is made in.")] = "positive"
     language: Annotated[str, Field(description="Language of the texts, for number words; `code` compares case and signs exactly.")] = "en"
     verify: Annotated[bool, Field(description="Run the free verifiers the operator declares; switching them off is recorded.")] = True
     keep_labels: Annotated[
-        list[str], Field(description="Labels to write beside `negative`, which is always written: unknown, positive.")
+        list[Label], Field(description="A label to write into a dataset beside `negative`, which is always written. Repeatable.")
     ] = []
-    rename: Annotated[list[str], Field(description="Rename a source column first: OLD=NEW. Repeatable.")] = []
-    shards: Annotated[int | None, Field(ge=1, description="Shards of a dataset: a power of two; default by size or as the parent.")] = None
+    rename: Annotated[list[Renaming], Field(description="Rename a source column first. Repeatable.")] = []
+    shards: Annotated[
+        Annotated[int, Field(ge=1), pydantic.AfterValidator(power_of_two)] | None,
+        Field(description="Shards of a dataset: a power of two; default by size or as the parent."),
+    ] = None
     workers: Annotated[int | None, Field(ge=1, description="Worker processes; default one a core.")] = None
     batch_size: Annotated[int, Field(ge=1, description="Rows a batch. Changes no row.")] = 10_000
     max_memory: Annotated[Bytes | None, Field(description="Memory to stay below, such as 4GiB; default a quarter of the machine.")] = None
@@ -68,11 +92,11 @@ UNRECORDED = ("workers", "batch_size", "max_memory", "shards")
 
 
 def settings_of(operator: Operator) -> tuple[str, ...]:
-    """The names of the settings an operator has on the command line and in a pipeline."""
+    """The names of the settings an operator has on the command line and in a pipeline: its verb's, and any other it reads."""
     names = _BY_VERB[operator.verb]
     if operator.declared.get("edits"):
         names = (*names[:1], "on", *names[1:])
-    return names
+    return (*names, *(name for name in Settings.model_fields if name in operator.parameters and name not in names))
 
 
 def hints(function: Callable[..., Any]) -> dict[str, Any]:
@@ -96,7 +120,9 @@ def model_of(operator: Operator) -> type[pydantic.BaseModel]:
         for name, parameter in operator.options().items()
     }
     return pydantic.create_model(
-        re.sub(r"\W", "_", operator.title), __config__=ConfigDict(extra="forbid", frozen=True, protected_namespaces=()), **fields
+        re.sub(r"\W", "_", operator.title),
+        __config__=ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, protected_namespaces=()),
+        **fields,
     )
 
 
@@ -110,51 +136,7 @@ def declared_options(operator: Operator) -> dict[str, inspect.Parameter]:
     return found
 
 
-def check(operator: Operator, given: Mapping[str, Any]) -> tuple[dict[str, Any], Settings, list[UsageError]]:
-    """Split given options into the operator's own, complete and checked, and the settings; with every fault found.
-
-    Unknown names, and names of settings the verb has no use for, are faults with the nearest known name.
-    """
-    own_names, setting_names = set(operator.options()), set(settings_of(operator))
-    faults = []
-    own: dict[str, Any] = {}
-    settings: dict[str, Any] = {}
-    for name, value in given.items():
-        if name in own_names:
-            own[name] = value
-        if name in setting_names:
-            settings[name] = value
-        if name not in own_names | setting_names:
-            guess = near(name, [*own_names, *setting_names, *operator.sides])
-            mend = f"did you mean {guess}?" if guess else f"negforge operators show {operator.name} lists them"
-            faults.append(
-                UsageError(f"{operator.title} has no option '{name}'", f"it has {listed(sorted(own_names | setting_names))}", mend)
-            )
-    checked: dict[str, Any] = {}
-    try:
-        model = model_of(operator)(**own)
-        checked = {name: getattr(model, name) for name in operator.options()}
-    except pydantic.ValidationError as error:
-        faults += _faults(operator, error)
-    result = Settings()
-    try:
-        result = Settings(**settings)
-    except pydantic.ValidationError as error:
-        faults += _faults(operator, error)
-    return checked, result, faults
-
-
-def _faults(operator: Operator, error: pydantic.ValidationError) -> list[UsageError]:
-    found = []
-    for one in error.errors(include_url=False):
-        name = str(one["loc"][0]) if one["loc"] else ""
-        options = declared_options(operator)
-        mend = field_of(options[name].annotation).description or "" if name in options else ""
-        if one["type"] == "missing":
-            found.append(UsageError(f"{operator.title} needs --{name.replace('_', '-')}", mend=mend))
-        else:
-            found.append(UsageError(f"option '{name}' of {operator.title}: {one['msg']}", f"given {one['input']!r}", mend))
-    return found
+# -- JSON Schema, and what it says of an option ------------------------------------------------------------------------
 
 
 def json_schema(operator: Operator) -> dict[str, Any]:
@@ -168,3 +150,114 @@ def json_schema(operator: Operator) -> dict[str, Any]:
     required = [*own.get("required", []), *operator.sides]
     schema: dict[str, Any] = {"description": operator.summary, "type": "object", "properties": properties}
     return {**schema, "additionalProperties": False, **({"required": required} if required else {})}
+
+
+def plain_shape(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The schema of an option's value where it is given at all: without the `null` of an optional one."""
+    given: list[Mapping[str, Any]] = [one for one in schema.get("anyOf", []) if one.get("type") != "null"]
+    return given[0] if given else schema
+
+
+def metavar(schema: Mapping[str, Any]) -> str:
+    """How an option's value is named in help."""
+    shape = plain_shape(schema)
+    if shape.get("type") == "array":
+        return metavar(shape.get("items", {}))
+    if choices(shape):
+        return "[" + "|".join(choices(shape)) + "]"
+    if shape.get("format") == "size":
+        return "SIZE"
+    if "examples" in shape:
+        return str(shape["examples"][0])
+    return {"integer": "N", "number": "NUMBER", "boolean": ""}.get(str(shape.get("type")), "TEXT")
+
+
+def choices(schema: Mapping[str, Any]) -> list[str]:
+    """The values of an option that takes one of a closed set."""
+    shape = plain_shape(schema)
+    return [str(one) for one in shape.get("enum", [shape["const"]] if "const" in shape else [])]
+
+
+def takes(schema: Mapping[str, Any]) -> str:
+    """What an option's value must be, in words."""
+    shape = plain_shape(schema)
+    if choices(shape):
+        return "one of " + listed(choices(shape))
+    if shape.get("format") == "size":
+        return "a size such as 512MB or 2GiB"
+    if "examples" in shape:
+        return f"a text such as {shape['examples'][0]}"
+    words = {"integer": "a whole number", "number": "a number", "boolean": "true or false", "array": "a list of texts"}
+    bounds = " and ".join(f"{word} {shape[key]}" for key, word in _BOUNDS.items() if key in shape)
+    return f"{words.get(str(shape.get('type')), 'a text')} {bounds}".rstrip()
+
+
+_BOUNDS = {"minimum": "of at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
+
+
+# -- checking ----------------------------------------------------------------------------------------------------------
+
+
+def check(operator: Operator, given: Mapping[str, Any]) -> tuple[dict[str, Any], Settings, list[UsageError]]:
+    """Split given options into the operator's own, complete and checked, and the settings; with every fault found.
+
+    Unknown names, and names of settings the verb has no use for, are faults with the nearest known name.
+    """
+    own_names, setting_names = set(operator.options()), set(settings_of(operator))
+    known = own_names | setting_names
+    faults: list[UsageError] = []
+    for name in given:
+        if name not in known:
+            mend = did_you_mean(name, [*known, *operator.sides], f"negforge operators show {operator.name} lists them")
+            faults.append(UsageError(f"{operator.title} has no option '{name}'", f"it has {listed(sorted(known))}", mend))
+    own, wrong = _validated(model_of(operator), {name: value for name, value in given.items() if name in own_names}, operator.title)
+    settings, wrong_settings = check_settings({name: given[name] for name in given if name in setting_names}, operator.title)
+    checked = {name: getattr(own, name) for name in operator.options()} if own is not None else {}
+    return checked, settings, [*faults, *wrong, *wrong_settings]
+
+
+def check_settings(given: Mapping[str, Any], where: str) -> tuple[Settings, list[OptionError]]:
+    """The settings, and every fault found in the given ones; all defaults if there is one."""
+    settings, faults = _validated(Settings, given, where)
+    return settings if isinstance(settings, Settings) else Settings(), faults
+
+
+@functools.cache
+def _shapes(model: type[pydantic.BaseModel]) -> dict[str, Any]:
+    properties: dict[str, Any] = model.model_json_schema().get("properties", {})
+    return properties
+
+
+def _validated(
+    model: type[pydantic.BaseModel], given: Mapping[str, Any], where: str
+) -> tuple[pydantic.BaseModel | None, list[OptionError]]:
+    shapes = _shapes(model)
+    # To pydantic `true` is the number 1.
+    switched = [name for name, value in given.items() if isinstance(value, bool) and plain_shape(shapes[name]).get("type") != "boolean"]
+    faults = [_fault(name, given[name], shapes[name], where) for name in switched]
+    try:
+        checked = model(**given)
+    except pydantic.ValidationError as error:
+        for one in error.errors(include_url=False):
+            name, *inner = [str(part) for part in one["loc"]]
+            if name in switched:
+                continue
+            shape = plain_shape(shapes[name])
+            if one["type"] == "missing":
+                faults.append(OptionError(name, "is missing", where, _help(name, shapes[name])))
+            elif one["type"] == "value_error" and shape.get("format") != "size":
+                faults.append(OptionError(name, f"{one['ctx']['error']}", where, _help(name, shapes[name])))
+            else:
+                is_item = bool(inner) and shape.get("type") == "array"
+                faults.append(_fault(name, one["input"], shape.get("items", {}) if is_item else shapes[name], where, shapes[name]))
+        return None, faults
+    return (None if faults else checked), faults
+
+
+def _fault(name: str, value: Any, shape: Mapping[str, Any], where: str, whole: Mapping[str, Any] | None = None) -> OptionError:
+    mend = did_you_mean(str(value), choices(shape), _help(name, whole or shape))
+    return OptionError(name, f"takes {takes(shape)}, not {value!r}", where, mend)
+
+
+def _help(name: str, shape: Mapping[str, Any]) -> str:
+    return f"--{name.replace('_', '-')} {metavar(shape)}: {shape.get('description', '')}"

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-import tempfile
+import re
 import tomllib
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from negforge import registry
-from negforge.errors import InputError, PipelineError, UsageError, listed, near
-from negforge.options import Settings, declared_options, settings_of
+from negforge.engine import temporary_scratch
+from negforge.errors import NegforgeError, OptionError, PipelineError, UsageError, did_you_mean, listed, near
+from negforge.inputs import sources_of
+from negforge.options import Settings, check_settings, declared_options, plain_shape, settings_of
+from negforge.options import json_schema as options_schema
+from negforge.outputs import check_output
 from negforge.records import Kind
+from negforge.registry import Operator
 from negforge.report import Report
 from negforge.runner import Stage, run_stage, stage_of
 from negforge.sinks import Sink, sink_for
@@ -20,6 +26,7 @@ from negforge.sinks import Sink, sink_for
 _OWN = ("name", "use", "input", "output")
 # What a flag of `run` or a top-level key sets for every stage that has it; a limit never trims a side table.
 SHARED = ("seed", "limit", "workers", "batch_size", "max_memory")
+Values = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -32,177 +39,274 @@ class Step:
     origins: dict[str, str]
 
 
-def load(path: str, overrides: Mapping[str, Any], settings: list[str]) -> list[Step]:
+# A faulty stage stands as None, so that references to it are not faults of their own.
+Steps = dict[str, Step | None]
+
+
+def load(path: str, overrides: Values, settings: list[str]) -> list[Step]:
     """Read and check a pipeline file.
 
     overrides: flags of `run` that hold for every stage. settings: `STAGE.KEY=VALUE` flags. Raises PipelineError with every
-    fault, by stage and key, InputError if the file cannot be read.
+    fault, by stage and key, UsageError if the file cannot be read.
     """
     document = _document(path)
-    faults: list[UsageError] = []
-    for key in document.keys() - {"stage", *SHARED}:
-        faults.append(_unknown(path, key, ["stage", *SHARED]))
+    faults = [_unknown(path, key, ["stage", *SHARED]) for key in document if key not in ("stage", *SHARED)]
+    shared = {key: document[key] for key in SHARED if key in document}
+    wrong_keys, wrong_flags = check_settings(shared, path)[1], check_settings(overrides, "negforge run")[1]
+    faults += [*(_as_key(fault) for fault in wrong_keys), *wrong_flags]
+    for fault in wrong_keys:
+        shared.pop(fault.option)
+    overrides = {key: value for key, value in overrides.items() if key not in [fault.option for fault in wrong_flags]}
     entries = document.get("stage", [])
     if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
-        raise PipelineError([*faults, UsageError(f"{path} has no [[stage]]", mend="see pipelines/quickstart.toml")], path)
-    by_stage = _settings(settings, [str(entry.get("name", "")) for entry in entries], faults)
-    shared = {key: document[key] for key in SHARED if key in document}
-    steps: dict[str, Step] = {}
-    for number, entry in enumerate(entries, start=1):
-        name = str(entry.get("name") or f"stage {number}")
-        if name in steps:
-            faults.append(UsageError(f"stage name '{name}' is used twice", path, "give each stage its own"))
+        raise PipelineError([*faults, UsageError(f"{path} has no [[stage]]", mend='each stage begins with a line "[[stage]]"')], path)
+    names = [entry["name"] if isinstance(entry.get("name"), str) else f"number {place}" for place, entry in enumerate(entries, start=1)]
+    faults += [UsageError(f"stage name '{name}' is used twice", path, "give each its own") for name, n in Counter(names).items() if n > 1]
+    by_stage = _settings(settings, names, faults)
+    steps: Steps = {}
+    for name, entry in zip(names, entries, strict=True):
         step, wrong = _step(name, entry, by_stage.get(name, {}), shared, overrides, steps)
-        faults += [UsageError(f"stage '{name}': {fault.what}", fault.where, fault.mend) for fault in wrong]
-        if step is not None:
-            steps[name] = step
-        elif name not in steps:
-            steps[name] = _broken(name)
+        faults += [_of_stage(name, fault) for fault in wrong]
+        steps[name] = step
+    faults += _unused(entries, shared, overrides) + _together(steps)
     if faults:
         raise PipelineError(faults, path)
-    return list(steps.values())
+    return [step for step in steps.values() if step is not None]
 
 
 def _document(path: str) -> dict[str, Any]:
+    place = Path(path)
     try:
-        with Path(path).open("rb") as handle:
+        with place.open("rb") as handle:
             return tomllib.load(handle)
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}", mend="check the path") from error
+        names = [one.name for one in place.parent.glob("*.toml")] if place.parent.is_dir() else []
+        raise UsageError(f"cannot read {path}: {error.strerror}", mend=did_you_mean(place.name, names, "check the path")) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not TOML: {error}", mend="mend the file at that line") from None
 
 
 def _unknown(where: str, key: str, names: list[str]) -> UsageError:
-    guess = near(key, names)
-    return UsageError(f"there is no key '{key}'", f"{where} may have {listed(names)}", f"did you mean {guess}?" if guess else "remove it")
+    return UsageError(f"there is no key '{key}'", f"{where} may have {listed(names)}", did_you_mean(key, names, "remove it"))
 
 
-def _broken(name: str) -> Step:
-    """Stands for a faulty stage, so that references to it are not faults of their own."""
-    operator = registry.operators("export")["jsonl"]
-    return Step(name, Stage(operator, (), {}, {}, Settings()), None, {"": "broken"})
+def _as_key(fault: UsageError) -> UsageError:
+    """A fault in a file's words: the option is a key."""
+    return UsageError(f"key '{fault.option}' {fault.problem}", fault.where, fault.mend) if isinstance(fault, OptionError) else fault
 
 
-def _settings(settings: list[str], names: list[str], faults: list[UsageError]) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {}
+def _of_stage(name: str, fault: UsageError) -> UsageError:
+    fault = _as_key(fault)
+    return UsageError(f"stage '{name}': {fault.what}", fault.where, fault.mend)
+
+
+def _settings(settings: list[str], names: list[str], faults: list[UsageError]) -> dict[str, dict[str, list[str]]]:
+    """The values that `--set` gives, by stage and key."""
+    found: dict[str, dict[str, list[str]]] = {}
     for setting in settings:
         place, sign, value = setting.partition("=")
         stage, dot, key = place.rpartition(".")
-        if not (sign and dot):
+        if not (sign and dot and key):
             faults.append(UsageError(f"--set {setting} is not STAGE.KEY=VALUE", mend="for example --set mine.num_negatives=8"))
         elif stage not in names:
-            guess = near(stage, names)
-            faults.append(
-                UsageError(
-                    f"--set names stage '{stage}', which is not there",
-                    f"stages: {listed(names)}",
-                    f"did you mean {guess}?" if guess else "",
-                )
-            )
+            mend = did_you_mean(stage, names, "name one of these")
+            faults.append(UsageError(f"--set names stage '{stage}', which is not there", f"stages: {listed(names)}", mend))
         else:
-            found.setdefault(stage, {})[key.replace("-", "_")] = value
+            found.setdefault(stage, {}).setdefault(key.replace("-", "_"), []).append(value)
     return found
 
 
+def _applies(operator: Operator, key: str) -> bool:
+    """Whether a shared key is for a stage: it has the option, and a limit is for what generates."""
+    return key in settings_of(operator) and (key != "limit" or operator.verb == "generate")
+
+
 def _step(
-    name: str,
-    entry: Mapping[str, Any],
-    settings: Mapping[str, Any],
-    shared: Mapping[str, Any],
-    overrides: Mapping[str, Any],
-    earlier: Mapping[str, Step],
+    name: str, entry: Values, settings: Mapping[str, list[str]], shared: Values, overrides: Values, earlier: Steps
 ) -> tuple[Step | None, list[UsageError]]:
-    use = str(entry.get("use", ""))
-    verb, _, operator_name = use.partition(" ")
-    if not use:
+    """One stage, or every fault found in it."""
+    use = entry.get("use")
+    if not isinstance(use, str):
         return None, [UsageError("there is no `use`", mend='for example use = "generate mine.bm25"')]
+    verb, _, operator_name = use.partition(" ")
     try:
         operator = registry.find(verb, operator_name)
     except UsageError as error:
         return None, [error]
+    faults = [] if isinstance(entry.get("name"), str) else [UsageError("there is no `name`", mend='for example name = "mine"')]
     values: dict[str, tuple[Any, str]] = {}
-    known = settings_of(operator)
-    for origin, source in (("file", shared), ("file", entry), ("flag", overrides), ("--set", settings)):
-        for key, value in source.items():
-            applies = source not in (shared, overrides) or (key in known and (key != "limit" or verb == "generate"))
-            if applies:
-                values[key.replace("-", "_")] = (value, origin)
+    for origin, source in (("file", shared), ("file", entry), ("flag", overrides), ("--set", _texts(operator, settings, faults))):
+        applying = source.items() if source is not shared and source is not overrides else _only(operator, source).items()
+        values |= {key: (value, origin) for key, value in applying}
+    inputs, output = _inputs(values, faults), values.get("output", (None, ""))[0]
+    if output is not None and (not isinstance(output, str) or output == "-"):
+        faults.append(OptionError("output", "takes a file or a folder", mend="leave it out where only later stages read the rows"))
+        output = None
+    faults += [_as_key(fault) for fault in check_output(output, None)]
     given = {key: value for key, (value, _) in values.items() if key not in _OWN}
-    raw = values.get("input", ("", ""))[0]
-    inputs = [str(one) for one in raw] if isinstance(raw, list) else [str(raw)] if raw else []
-    faults = [] if inputs else [UsageError("there is no `input`", mend='a path, or "@" and the name of an earlier stage')]
+    for side in operator.sides:
+        if side in given and not isinstance(given[side], str):
+            faults.append(OptionError(side, f"takes one table, not {given[side]!r}", mend='a path, or "@" and an earlier stage'))
+            given[side] = "-"
     stage, wrong = stage_of(use, inputs or ["missing"], given)
     faults += wrong
-    sides = {side: str(given[side]) for side in operator.sides if side in given}
-    for one, kind in [*((one, operator.declares.reads) for one in inputs), *((path, operator.sides[side]) for side, path in sides.items())]:
-        faults += _reference(one, kind.kind if kind is not None else None, earlier)
-    output = values.get("output", (None, ""))[0]
+    reads = operator.declares.reads
+    for spec in inputs:
+        faults += _reference("input", spec, reads.kind if reads is not None else None, operator, earlier)
+    for side, kind in operator.sides.items():
+        if side in given:
+            faults += _reference(side, given[side], kind.kind, operator, earlier)
     if stage is None or faults:
         return None, faults
     origins = {key: origin for key, (_, origin) in values.items()}
-    for key in declared_options(operator):
-        origins.setdefault(key, "default")
-    return Step(name, stage, None if output is None else str(output), origins), []
+    return Step(name, stage, output, {**dict.fromkeys(declared_options(operator), "default"), **origins}), []
 
 
-def _reference(spec: str, kind: Kind | None, earlier: Mapping[str, Step]) -> list[UsageError]:
-    """Faults of one input: an unknown or later stage, a stage of another kind, a path that is not there."""
-    if not spec.startswith("@"):
-        missing = (
-            spec != "-"
-            and not spec.startswith("hf://")
-            and not any(sign in spec for sign in "*?[")
-            and not Path(spec.split("@v", maxsplit=1)[0]).exists()
-        )
-        return [UsageError(f"there is no file {spec}", mend="check the path; it is taken from the current folder")] if missing else []
-    step = earlier.get(spec[1:])
-    if step is None:
-        guess = near(spec[1:], earlier)
-        return [
-            UsageError(
-                f"'{spec}' names no earlier stage", f"earlier: {listed(earlier) or 'none'}", f"did you mean @{guess}?" if guess else ""
-            )
-        ]
-    if step.origins.get("") == "broken":
-        return []
-    made = _makes(step.stage)
-    if made is None or kind is None or made != kind.name:
-        wanted = kind.name if kind is not None else "files"
-        return [UsageError(f"'{spec}' makes {made or 'a trainer layout'}, not {wanted}", mend="name a stage that does")]
+def _only(operator: Operator, shared: Values) -> Values:
+    return {key: value for key, value in shared.items() if _applies(operator, key)}
+
+
+def _texts(operator: Operator, settings: Mapping[str, list[str]], faults: list[UsageError]) -> dict[str, Any]:
+    """Values of `--set` for a stage: a list where the key takes several, else the one text."""
+    shapes = options_schema(operator)["properties"]
+    found: dict[str, Any] = {}
+    for key, texts in settings.items():
+        if key in ("name", "use"):
+            faults.append(UsageError(f"--set cannot change `{key}`", mend="write it in the file"))
+        elif key == "input" or plain_shape(shapes.get(key, {})).get("type") == "array":
+            found[key] = texts
+        elif len(texts) > 1:
+            faults.append(OptionError(key, "is set twice", f"--set {listed(texts)}", "give one value"))
+        else:
+            found[key] = texts[0]
+    return found
+
+
+def _inputs(values: Mapping[str, tuple[Any, str]], faults: list[UsageError]) -> list[str]:
+    raw = values.get("input", (None, ""))[0]
+    inputs = [raw] if isinstance(raw, str) else raw
+    if isinstance(inputs, list) and inputs and all(isinstance(one, str) and one for one in inputs):
+        return inputs
+    wrong = "there is no `input`" if raw is None else f"key 'input' takes a path or a list of paths, not {raw!r}"
+    faults.append(UsageError(wrong, mend='for example input = "pairs.parquet", or "@pairs" for what the stage of that name makes'))
     return []
 
 
-def _makes(stage: Stage) -> str | None:
-    verb, declares = stage.operator.verb, stage.operator.declares
-    if verb == "export":
-        return None
-    table = declares.writes if verb == "ingest" else declares.reads
-    return "negatives" if verb == "generate" else table.kind.name if table is not None else None
+def _reference(key: str, spec: str, kind: Kind | None, operator: Operator, earlier: Steps) -> list[UsageError]:
+    """Faults of one input: an unknown or later stage, a table of another kind, a path that is not there."""
+    if spec == "-":
+        return []
+    if not spec.startswith("@"):
+        return _path_faults(key, spec, kind, operator, earlier)
+    name = spec[1:]
+    if name not in earlier:
+        guess = near(name, earlier)
+        mend = f"did you mean @{guess}?" if guess else "name an earlier stage, or a path"
+        return [UsageError(f"key '{key}': '{spec}' names no earlier stage", f"earlier: {listed(earlier) or 'none'}", mend)]
+    step = earlier[name]
+    makes = step.stage.operator.makes if step is not None else kind
+    if step is not None and (makes is None or kind is None or makes.name != kind.name):
+        wanted = kind.name if kind is not None else "files"
+        made = makes.name if makes is not None else "a trainer's layout"
+        return [UsageError(f"key '{key}': '{spec}' makes {made}, not {wanted}", mend="name a stage that does")]
+    return []
 
 
-def run_steps(steps: list[Step], *, show_progress: bool, done: Any) -> list[Report]:
-    """Run the stages in order; a stage without an output leaves its rows in a temporary folder. `done` sees each report."""
+def _path_faults(key: str, spec: str, kind: Kind | None, operator: Operator, earlier: Steps) -> list[UsageError]:
+    for step in earlier.values():
+        if step is not None and step.output is not None and Path(step.output) == Path(spec):
+            return [UsageError(f"key '{key}': {spec} is what stage '{step.name}' writes", mend=f'write {key} = "@{step.name}"')]
+    path = Path(spec)
+    if key == "input" and operator.reads_folder:
+        if path.is_dir():
+            return []
+        names = [one.name for one in path.parent.iterdir() if one.is_dir()] if path.parent.is_dir() else []
+        return [UsageError(f"key '{key}': there is no folder {spec}", mend=did_you_mean(path.name, names, "check the path"))]
+    try:
+        for source in sources_of([spec]):
+            if kind is not None and source.kind and source.kind != kind.name:
+                return [UsageError(f"key '{key}': {source.name} is a table of {source.kind}, not of {kind.name}")]
+    except NegforgeError as error:
+        return [UsageError(f"key '{key}': {error.what}", error.where, error.mend)]
+    return []
+
+
+def _unused(entries: list[dict[str, Any]], shared: Values, overrides: Values) -> list[UsageError]:
+    """Shared keys and flags that no stage has."""
+    found = [registry.operators(verb).get(name) for verb, _, name in (str(entry.get("use", "")).partition(" ") for entry in entries)]
+    used = {key for operator in found if operator is not None for key in SHARED if _applies(operator, key)}
+    return [UsageError(f"key '{key}' is for no stage of this file", mend="remove it") for key in shared if key not in used] + [
+        UsageError(f"--{key.replace('_', '-')} is for no stage of this file", mend="leave it out") for key in overrides if key not in used
+    ]
+
+
+def _together(steps: Steps) -> list[UsageError]:
+    """Faults that stages have together: an output written twice, standard input read twice, rows that go nowhere."""
+    whole = [step for step in steps.values() if step is not None]
+    outputs = Counter(Path(step.output) for step in whole if step.output is not None)
+    faults = [UsageError(f"two stages write {path}", mend="give each its own output") for path, number in outputs.items() if number > 1]
+    read = [spec for step in whole for spec in (*step.stage.inputs, *step.stage.sides.values())]
+    if sum(spec == "-" for spec in read if isinstance(spec, str)) > 1:
+        faults.append(UsageError("standard input is read by two stages", mend="name a file in one of them"))
+    if len(whole) == len(steps):
+        for step in whole:
+            if step.output is None and f"@{step.name}" not in read:
+                mend = f'give it an output, or name it as "@{step.name}" in a later stage'
+                faults.append(UsageError(f"stage '{step.name}' has no output and no later stage reads it", mend=mend))
+    return faults
+
+
+def plan(steps: list[Step]) -> list[dict[str, Any]]:
+    """Every effective value with its origin: flag, --set, file or default."""
+
+    def told(step: Step, values: Values) -> dict[str, Any]:
+        return {key: {"value": value, "origin": step.origins.get(key, "default")} for key, value in values.items()}
+
+    return [
+        {
+            "name": step.name,
+            "use": step.stage.operator.title,
+            **told(step, {"input": list(step.stage.inputs), "output": step.output}),
+            "sides": told(step, step.stage.sides),
+            "options": told(step, step.stage.given),
+        }
+        for step in steps
+    ]
+
+
+def run_steps(steps: list[Step], *, show_progress: bool, done: Callable[[Step, Report], None]) -> list[Report]:
+    """Run the stages in order; a stage without an output leaves its rows in a temporary folder. `done` sees each report.
+
+    A stage that fails ends the run: what earlier stages wrote stays, later ones write nothing.
+    """
     reports = []
-    with tempfile.TemporaryDirectory(prefix="negforge-run-") as folder:
+    with temporary_scratch() as scratch:
         places: dict[str, str] = {}
 
         def resolved(spec: Any) -> Any:
             return places[spec[1:]] if isinstance(spec, str) and spec.startswith("@") else spec
 
-        for number, step in enumerate(steps):
+        for step in steps:
             stage = replace(
                 step.stage,
                 inputs=tuple(resolved(one) for one in step.stage.inputs),
                 sides={side: resolved(one) for side, one in step.stage.sides.items()},
             )
-            output = step.output or str(Path(folder) / f"{number:02d}.parquet")
-            places[step.name] = output
+            output = step.output or str(scratch.file(re.sub(r"\W", "_", step.name) + ".parquet"))
 
             def make_sink(kind: Kind, clustered: bool, output: str = output, stage: Stage = stage) -> Sink:
                 return sink_for(output, None, kind, clustered=clustered, settings=stage.settings)
 
-            report = run_stage(stage, make_sink, show_progress=show_progress)
+            try:
+                report = run_stage(stage, make_sink, show_progress=show_progress)
+            except NegforgeError as error:
+                error.what = f"stage '{step.name}': {error.what}"
+                raise
+            # Another writer may publish a version in the meantime; later stages read this one.
+            version = report.outcome.version
+            places[step.name] = output if version is None else f"{output}@v{version}"
+            if step.output is None:
+                report.outcome.place = f"@{step.name}"
             reports.append(report)
             done(step, report)
     return reports
@@ -210,8 +314,6 @@ def run_steps(steps: list[Step], *, show_progress: bool, done: Any) -> list[Repo
 
 def json_schema() -> dict[str, Any]:
     """The JSON Schema of a pipeline file: one shape of stage for each operator."""
-    from negforge.options import json_schema as options_schema
-
     shapes = []
     for operator in registry.every_operator():
         schema = options_schema(operator)

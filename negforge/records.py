@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import polars as pl
+import pyarrow as pa
+from pydantic_core import from_json
 
 from negforge import rng, text
 from negforge.errors import InputError, listed, near
+from negforge.formats import as_type, column_of, fitted
 
 Label = Literal["negative", "unknown", "positive"]
 Opposition = Literal["contradiction", "neutral", "unrelated", "degenerate", "noisy"]
@@ -402,45 +404,58 @@ def conform(frame: pl.DataFrame, kind: Kind, where: str, first_row: int = 0, *, 
     """Rows of a foreign table as rows of a kind: types cast, ids made, columns ordered.
 
     where: the file, for messages. first_row: the number of the frame's first row in it, from 0. Whole numbers in a text
-    column become text. Raises InputError for an absent column, a null or blank required text, or a value of another type.
+    column become text; an empty text in an optional column, which is what CSV makes of null, becomes null. Raises
+    InputError for an absent column, a null or blank required text, or a value of another type.
     """
-    if grows_ids:
-        frame = _with_ids(frame, kind, where, first_row)
-    missing = [name for name in kind.required if name not in frame.columns]
-    if missing:
-        raise missing_column(missing[0], frame.columns, where)
-    casts = [
-        _cast(frame[name], column, where, first_row)
-        for name in kind.ordered(frame.columns)
-        for column in [kind.column(name)]
-        if column is not None
-    ]
-    frame = frame.with_columns(casts)
+    needed = kind.identity if grows_ids else kind.required
+    for name in needed:
+        if name not in frame.columns:
+            raise missing_column(name, frame.columns, where, has_flag=False)
+    declared = [column for name in frame.columns for column in [kind.column(name)] if column is not None]
+    frame = frame.with_columns(_cast(frame[column.name], column, where, first_row) for column in declared)
+    may_be_blank = [column.name for column in declared if column.null and column.dtype == pl.String]
+    frame = frame.with_columns(pl.when(pl.col(name) != "").then(pl.col(name)).alias(name) for name in may_be_blank)
     # A dropped row may lack what made it be dropped.
     kept = frame["dropped_by"].is_null() if "dropped_by" in frame.columns else None
+    if grows_ids:
+        frame = _with_ids(frame, kind)
+    for name in kind.required:
+        if name not in frame.columns:
+            raise missing_column(name, frame.columns, where, has_flag=False)
     for column in kind.columns:
         if column.required:
             _refuse_null(frame[column.name], column, kept, where, first_row)
     return frame.select(kind.ordered(frame.columns))
 
 
-def missing_column(name: str, columns: list[str], where: str, column: str = "") -> InputError:
+def missing_column(name: str, columns: list[str], where: str, column: str = "", *, has_flag: bool = True) -> InputError:
     """The error for a column that is not there, with the nearest name. `name` is the flag's, `column` what it was given."""
     guess = near(column or name, columns)
     flag = name.replace("_", "-")
-    mend = f"pass --{flag} {guess}, or rename the column" if guess else f"pass --{flag} COLUMN"
-    return InputError(f"column '{column or name}' is not in {where}", f"{where} has {listed(columns)}", mend)
+    if has_flag:
+        mend = f"pass --{flag} {guess}, or rename the column" if guess else f"pass --{flag} COLUMN"
+    else:
+        mend = f"rename the column {guess} to {name}" if guess else f"add the column {name}, or rename the one that it is"
+    return InputError(f"column '{column or name}' is not in {where}", f"{where} has {listed(columns) or 'no column'}", mend)
 
 
-def _with_ids(frame: pl.DataFrame, kind: Kind, where: str, first_row: int) -> pl.DataFrame:
-    absent = [name for name in kind.identity if name not in frame.columns]
-    if absent:
-        raise missing_column(absent[0], frame.columns, where)
-    for name in kind.identity:
-        column = kind.column(name)
-        if column is not None:
-            frame = frame.with_columns(_cast(frame[name], column, where, first_row))
-            _refuse_null(frame[name], column, None, where, first_row)
+def mapped(frame: pl.DataFrame, columns: dict[str, str], where: str, *, flags: dict[str, str] | None = None) -> pl.DataFrame:
+    """The frame with some of its columns under the names of a kind, the others as they are.
+
+    columns: the source's column for each name. flags: the flag that named it, where that is not the name. Raises
+    InputError for a column that is not there, and where another column has the name already.
+    """
+    for name, column in columns.items():
+        if column not in frame.columns:
+            raise missing_column((flags or {}).get(name, name), frame.columns, where, column)
+    used = set(columns.values())
+    for name in columns:
+        if name in frame.columns and name not in used:
+            raise InputError(f"two columns claim '{name}'", f"{where} has one of that name", f"pass --rename {name}=source_{name}")
+    return frame.drop(used).with_columns(frame[column].alias(name) for name, column in columns.items())
+
+
+def _with_ids(frame: pl.DataFrame, kind: Kind) -> pl.DataFrame:
     if "id" not in frame.columns:
         frame = frame.with_columns(rng.record_ids(kind.name, [frame[name] for name in kind.identity]))
     if kind.clusters not in frame.columns:
@@ -450,34 +465,31 @@ def _with_ids(frame: pl.DataFrame, kind: Kind, where: str, first_row: int) -> pl
 
 
 def _cast(values: pl.Series, column: Column, where: str, first_row: int) -> pl.Series:
-    dtype = column.dtype
-    if values.dtype == dtype:
-        return values
-    if values.dtype == pl.Null or (dtype == pl.String and values.dtype.is_integer()):
-        return values.cast(dtype)
-    if dtype == pl.Float64 and values.dtype.is_numeric():
-        return values.cast(dtype)
-    if dtype == pl.Int64 and values.dtype.is_integer():
-        return values.cast(dtype)
-    if values.dtype == pl.String and dtype != pl.String:
-        return _parse(values, column, where, first_row)
-    if dtype.is_nested() and values.dtype.is_nested() and _same_shape(values.dtype, dtype):
-        return values.cast(dtype)
-    if dtype == pl.String and values.dtype in (pl.Categorical, pl.Enum):
-        return values.cast(dtype)
-    mend = "explode the list: ingest pairs does it" if values.dtype == pl.List else "convert the column before ingesting"
+    if values.dtype == pl.String and column.dtype != pl.String:
+        values = _parse(values, column, where, first_row)
+    try:
+        if _fits(values.dtype, column.dtype):
+            return fitted(values, column.dtype)
+    except (pl.exceptions.PolarsError, pa.ArrowException) as error:
+        raise InputError(f"column '{column.name}' is not {column.type}", f"{where}: {error}", "mend the values") from error
+    mend = "convert the column" if column.required else f"convert the column, or pass --rename {column.name}=source_{column.name}"
     raise InputError(f"column '{column.name}' holds {_plain_type(values.dtype)}, not {column.type}", where, mend)
 
 
-def _same_shape(have: pl.DataType, want: pl.DataType) -> bool:
-    if isinstance(have, pl.List) and isinstance(want, pl.List):
-        inner = have.inner
-        return inner in (pl.Null, want.inner) or (
-            isinstance(inner, pl.Struct) and isinstance(want.inner, pl.Struct) and _same_shape(inner, want.inner)
+def _fits(have: pl.DataType, want: pl.DataType) -> bool:
+    """Whether values of one type may stand for a declared one: nothing is rounded, parsed or left out."""
+    if have in (want, pl.Null):
+        return True
+    if isinstance(want, pl.List) and isinstance(have, (pl.List, pl.Array)):
+        return _fits(as_type(have.inner), as_type(want.inner))
+    if isinstance(want, pl.Struct) and isinstance(have, pl.Struct):
+        fields = {field.name: as_type(field.dtype) for field in have.fields}
+        return len(fields) == len(want.fields) and all(
+            field.name in fields and _fits(fields[field.name], as_type(field.dtype)) for field in want.fields
         )
-    if isinstance(have, pl.Struct) and isinstance(want, pl.Struct):
-        return [field.name for field in have.fields] == [field.name for field in want.fields]
-    return False
+    if want == pl.String:
+        return have.is_integer() or have in (pl.Categorical, pl.Enum)
+    return have.is_integer() if want == pl.Int64 else want == pl.Float64 and have.is_numeric()
 
 
 def _parse(values: pl.Series, column: Column, where: str, first_row: int) -> pl.Series:
@@ -485,48 +497,62 @@ def _parse(values: pl.Series, column: Column, where: str, first_row: int) -> pl.
     cells: list[object] = []
     for number, cell in enumerate(values.to_list()):
         try:
-            cells.append(None if cell in (None, "") else json.loads(cell.lower() if column.type == "boolean" else cell))
+            cells.append(None if cell in (None, "") else _parsed(cell, column.type))
         except ValueError:
             place = f"{where} row {first_row + number + 1}, column {column.name}: {cell[:60]!r}"
             raise InputError(f"a value is not {column.type}", place, "mend the value or rename the column") from None
     try:
-        return pl.Series(values.name, cells, dtype=column.dtype, strict=True)
-    except (TypeError, pl.exceptions.PolarsError):
+        return column_of(values.name, cells)
+    except ValueError:
         raise InputError(f"column '{column.name}' is not {column.type}", where, "mend the values or rename the column") from None
+
+
+def _parsed(cell: str, kind: str) -> object:
+    if kind == "number":
+        return float(cell)
+    found: object = from_json(cell.lower() if kind == "boolean" else cell)
+    return found
 
 
 def _plain_type(dtype: pl.DataType) -> str:
     if dtype.is_float():
         return "decimal numbers"
-    return {"List": "lists", "Struct": "records", "Boolean": "booleans"}.get(type(dtype).__name__, str(dtype).lower())
+    names = {"List": "lists", "Array": "lists", "Struct": "records", "Boolean": "booleans", "String": "text"}
+    return names.get(type(dtype).__name__, str(dtype).lower())
 
 
 def _refuse_null(values: pl.Series, column: Column, kept: pl.Series | None, where: str, first_row: int) -> None:
-    bad = values.is_null()
-    # The corpus may hold blank texts (many published ones do); they are never chosen.
-    if column.dtype == pl.String and column.name != "text":
-        bad = bad | (values.str.strip_chars().str.len_bytes() == 0).fill_null(value=False)
-    if kept is not None:
-        bad = bad & kept
+    # Published corpora hold blank texts, which are never chosen; a blank answer is a negative like any other.
+    may_be_blank = column.dtype != pl.String or column.name in ("text", "negative", "response")
+    bad = values.is_null() if may_be_blank else blank(values)
+    refuse_rows(bad & kept if kept is not None else bad, column.name, where, first_row)
+
+
+def blank(texts: pl.Series) -> pl.Series:
+    """Which texts are null, empty or white space."""
+    return (texts.str.strip_chars().str.len_bytes() == 0).fill_null(value=True)
+
+
+def refuse_rows(bad: pl.Series, name: str, where: str, first_row: int) -> None:
+    """Raise InputError for the rows where the column is null or blank, naming the first. first_row: as in `conform`."""
     rows = bad.arg_true()
     if len(rows):
-        raise InputError(
-            f"column '{column.name}' is null or blank",
-            f"{where} row {first_row + int(rows[0]) + 1} ({len(rows)} such rows in this batch)",
-            "give the value or remove the row",
-        )
+        more = f", and {len(rows) - 1} of the {len(bad) - int(rows[0]) - 1} rows after it" if len(rows) > 1 else ""
+        place = f"{where} row {first_row + int(rows[0]) + 1}{more}"
+        raise InputError(f"column '{name}' is null or blank", place, "give the value or remove the row")
 
 
 def check_collisions(columns: list[str], kind: Kind, where: str) -> None:
     """Refuse source columns whose name the tool reserves for something else, naming the rename that mends it.
 
-    `kind` is what the rows become; a pair's extra column must also survive as a column of negatives.
+    `kind` is what the rows become; an extra column of anything but a corpus must also survive as a column of negatives.
     """
     for name in columns:
         if kind.column(name) is not None:
             continue
-        reserved = NEGATIVES.column(name) if kind.clusters in ("anchor_id", "prompt_id") else None
-        if reserved is not None:
+        reserved = kind.name != "corpus" and NEGATIVES.column(name) is not None
+        # The tool's own scratch columns; pandas' `__index_level_0__` is a plain extra column.
+        if reserved or (name.startswith("__") and not name.endswith("__")):
             raise InputError(
                 f"column '{name}' has a reserved name", f"{where}: negforge writes '{name}' itself", f"pass --rename {name}=source_{name}"
             )

@@ -6,16 +6,17 @@ import ast
 import functools
 import importlib
 import inspect
-from collections.abc import Callable, Iterator
+import textwrap
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from negforge.errors import UsageError, listed, near
+from negforge.errors import UsageError, did_you_mean, listed
 
 if TYPE_CHECKING:
     from negforge.contract import Declares
-    from negforge.records import Table
+    from negforge.records import Kind, Table
 
 PACKAGE = Path(__file__).parent
 VERBS = {
@@ -126,6 +127,21 @@ class Operator:
             return {}
         return {name: kind for name, kind in hints(self.prepare).items() if isinstance(kind, type) and issubclass(kind, Table)}
 
+    @property
+    def makes(self) -> Kind | None:
+        """The kind of table it writes, or None for a trainer's layout."""
+        from negforge.records import NEGATIVES
+
+        if self.verb == "export":
+            return None
+        table = self.declares.writes if self.verb == "ingest" else self.declares.reads
+        return NEGATIVES if self.verb == "generate" or table is None else table.kind
+
+    @property
+    def reads_folder(self) -> bool:
+        """Whether a reader takes a whole folder and not a table."""
+        return "folder" in self.parameters
+
     def options(self) -> dict[str, inspect.Parameter]:
         """The operator's own options: keyword-only parameters that are not settings of the run."""
         from negforge.options import Settings
@@ -144,9 +160,9 @@ def _names(node: ast.Assign) -> list[str]:
 def _scan(verb: str) -> Iterator[Operator]:
     folder = PACKAGE / verb
     for path in sorted(folder.rglob("*.py")):
-        if path.name.startswith("_"):
-            continue
         parts = path.relative_to(folder).with_suffix("").parts
+        if any(part.startswith("_") for part in parts):
+            continue
         name = ".".join(parts).replace("_", "-")
         yield Operator(verb, name, ".".join(("negforge", verb, *parts)), path)
 
@@ -162,19 +178,43 @@ def every_operator() -> list[Operator]:
     return [operator for verb in VERBS for operator in operators(verb).values()]
 
 
+def table(columns: int | None) -> list[str]:
+    """All operators with their summaries, a line each, wrapped where a width is given."""
+    every = every_operator()
+    width = max(len(one.title) for one in every) + 2
+    lines = []
+    for one in every:
+        pieces = textwrap.wrap(one.summary, max(columns - width, 20)) if columns else [one.summary]
+        lines += [f"{name:<{width}}{piece}" for name, piece in zip([one.title] + [""] * len(pieces), pieces, strict=False)]
+    return lines
+
+
 def find(verb: str, name: str) -> Operator:
     """The operator of that name; UsageError with the nearest name if there is none."""
     if verb not in VERBS:
-        raise UsageError(f"there is no verb '{verb}'", f"verbs: {listed(VERBS)}", _did_you_mean(verb, VERBS))
+        raise UsageError(f"there is no verb '{verb}'", f"verbs: {listed(VERBS)}", did_you_mean(verb, VERBS, "negforge --help lists them"))
     known = operators(verb)
     if name in known:
         return known[name]
     for other in VERBS:
         if name in operators(other):
             raise UsageError(f"'{name}' is not an operator of {verb}", f"it belongs to {other}", f"type negforge {other} {name}")
-    raise UsageError(f"there is no operator '{verb} {name}'", f"{verb} has {listed(known) or 'none yet'}", _did_you_mean(name, known))
+    mend = _nearest(name, known) or "negforge operators lists them all"
+    raise UsageError(f"there is no operator '{verb} {name}'", f"{verb} has {listed(known) or 'none yet'}", mend)
 
 
-def _did_you_mean(name: str, names: Any) -> str:
-    guess = near(name, names)
-    return f"did you mean {guess}?" if guess else "negforge operators lists them all"
+def named(name: str) -> list[Operator]:
+    """The operators of that name, with or without its verb; UsageError with the nearest name if there is none."""
+    every = every_operator()
+    found = [one for one in every if name in (one.name, one.title)]
+    if not found:
+        mend = _nearest(name, [one.title if " " in name else one.name for one in every])
+        raise UsageError(f"there is no operator '{name}'", mend=mend or "negforge operators lists them")
+    return found
+
+
+def _nearest(name: str, names: Iterable[str]) -> str:
+    """The mend for a misspelt operator: one whose last part was typed alone, or the nearest."""
+    known = list(names)
+    tails = [one for one in known if one.rpartition(".")[2] == name.replace("_", "-")]
+    return f"did you mean {listed(tails)}?" if tails else did_you_mean(name, known, "")

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import logging
+import shutil
 import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
+
+from negforge import registry
 
 if TYPE_CHECKING:
     import polars as pl
 
     from negforge.sinks import Outcome
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -111,40 +119,87 @@ class Report:
 
     def lines(self) -> list[str]:
         """The report for people."""
-        counts, outcome = self.counts, self.outcome
-        lines = []
-        if "asked" in counts:
-            refused = counts["refused"]
-            parts = [f"asked {counts['asked']:,}", f"emitted {counts['emitted']:,}"]
-            parts += [f"{reason} {number:,}" for reason, number in refused.items()]
-            parts += [f"short {counts['short']:,}"] if counts["short"] else []
-            lines.append(", ".join(parts) + " (slots)")
-            if counts["vetoed"]:
-                lines.append("vetoed candidates, labelled positive: " + _reasons(counts["vetoed"]))
-            if counts["repeated"] or counts["blank"]:
-                lines.append(f"passed over: {counts['repeated']:,} repeated, {counts['blank']:,} blank candidates")
-            spread = counts["per_source"]
-            if "median" in spread:
-                lines.append(
-                    f"negatives per source row or anchor: min {spread['min']}, median {spread['median']}, max {spread['max']}; "
-                    f"{spread['none']:,} left with none"
-                )
-        else:
-            dropped = sum(counts["dropped"].values())
-            tail = f": {_reasons(counts['dropped'])}" if dropped else ""
-            lines.append(f"seen {counts['seen']:,}, kept {counts['kept']:,}, dropped {dropped:,}{tail} (rows)")
+        counts = self.counts
+        lines = self._slots() if "asked" in counts else [self._rows()]
         if counts.get("labels"):
             lines.append("labels of the kept rows: " + _reasons(counts["labels"]))
         if counts.get("skipped"):
             lines.append("source lines that make no row: " + _reasons(counts["skipped"]))
         if counts.get("collapsed"):
             lines.append(f"equal rows collapsed: {counts['collapsed']:,}")
-        state = "unchanged" if outcome.unchanged else "written"
-        lines.append(
-            f"{outcome.rows:,} rows, {outcome.dropped:,} dropped ones beside them -> {outcome.place} ({state}, {self.seconds:.1f} s)"
-        )
-        lines.append(f"rows_digest {outcome.digests['rows_digest']}")
+        lines.append(self._place())
+        if not self._passes:
+            lines.append(f"rows_digest {self.outcome.digests['rows_digest']}")
         return [f"{self.stage}: {lines[0]}", *(f"  {line}" for line in lines[1:])]
+
+    def _rows(self) -> str:
+        """The rows of a stage that makes none: seen = kept + dropped + dropped before."""
+        counts = self.counts
+        here = {reason: number for reason, number in counts["dropped"].items() if reason != "before"}
+        line = f"seen {counts['seen']:,}, kept {counts['kept']:,}, dropped {sum(here.values()):,}"
+        line += f": {_reasons(here)}" if here else ""
+        before = counts["dropped"].get("before", 0)
+        return line + (f"; dropped before {before:,}" if before else "") + " (rows)"
+
+    def _slots(self) -> list[str]:
+        """The slots of a generator: asked = emitted + refused + short."""
+        counts = self.counts
+        parts = [f"asked {counts['asked']:,}", f"emitted {counts['emitted']:,}"]
+        parts += [f"{reason} {number:,}" for reason, number in counts["refused"].items()]
+        parts += [f"short {counts['short']:,}"] if counts["short"] else []
+        lines = [", ".join(parts) + " (slots)"]
+        spread = counts["per_source"]
+        if "median" in spread:
+            unit = "anchor" if _scope(self.stage) == "anchor" else "source row"
+            lines.append(
+                f"negatives of each {unit}: min {spread['min']}, median {spread['median']}, max {spread['max']}; "
+                f"left with none: {spread['none']:,}"
+            )
+        if counts["vetoed"]:
+            lines.append("candidates proved true, labelled positive: " + _reasons(counts["vetoed"]))
+        if counts["repeated"] or counts["blank"]:
+            lines.append(f"candidates passed over: repeated {counts['repeated']:,}, blank {counts['blank']:,}")
+        return lines
+
+    def _place(self) -> str:
+        """Where the rows are, and what lies beside them."""
+        outcome = self.outcome
+        if outcome.place == "the terminal":
+            return f"{counted(outcome.rows, 'row')}, the first of them shown; -o FILE or -o FOLDER keeps all ({self.seconds:.1f} s)"
+        rows, parts = outcome.rows, []
+        if outcome.version is not None:
+            published = _published(outcome)
+            rows = published["rows"]
+            parts += [f"{published['dropped']['other_labels']:,} of another label"] if published["dropped"]["other_labels"] else []
+        here = sum(number for reason, number in self.counts["dropped"].items() if reason != "before")
+        dropped = outcome.dropped or here
+        parts += [f"{dropped:,} dropped"] if dropped and not self._passes else []
+        beside = f", beside them {' and '.join(parts)}" if parts else ""
+        if outcome.unchanged:
+            return f"unchanged: {outcome.place} has these {counted(rows, 'row')}{beside} ({self.seconds:.1f} s)"
+        return f"wrote {counted(rows, 'row')} to {outcome.place}{beside} ({self.seconds:.1f} s)"
+
+    @property
+    def _passes(self) -> bool:
+        """Whether the rows went on to a stream or a later stage and lie nowhere."""
+        return self.outcome.place.startswith("@") or self.outcome.place in ("a pipe", "standard output", "the terminal", "memory")
+
+
+def _published(outcome: Outcome) -> dict[str, Any]:
+    """The manifest of the version that a stage wrote."""
+    from negforge.store import Dataset
+
+    return Dataset(Path(outcome.place.rpartition("@v")[0])).manifest(outcome.version or 0)
+
+
+def counted(count: int, unit: str) -> str:
+    """A count with its unit, such as `1 row` or `2,000 rows`."""
+    return f"{count:,} {unit}{'' if count == 1 else 's'}"
+
+
+def _scope(stage: str) -> str:
+    verb, _, name = stage.partition(" ")
+    return str(registry.find(verb, name).declared.get("scope"))
 
 
 def _reasons(counts: dict[str, int]) -> str:
@@ -152,33 +207,46 @@ def _reasons(counts: dict[str, int]) -> str:
 
 
 class Progress:
-    """One line on stderr while a stage runs: rows, rows a second, kept and dropped. Silent off a terminal."""
+    """One line on stderr while a stage runs: rows, rows a second, kept and dropped. Silent off a terminal; logs each batch."""
 
     def __init__(self, stage: str, *, show: bool) -> None:
         self._stage, self._show, self._stream = stage, show, sys.stderr
         self._begun = self._last = time.monotonic()
+        _log.info("%s: begins", stage)
 
     def update(self, counts: Counts) -> None:
-        """Draw, at most ten times a second."""
-        now = time.monotonic()
+        """Log the batch, and draw at most ten times a second."""
+        now, dropped = time.monotonic(), sum(counts.dropped.values())
+        _log.debug("%s: seen %d, kept %d, dropped %d rows so far", self._stage, counts.seen, counts.kept, dropped)
         if not self._show or now - self._last < 0.1:
             return
         self._last = now
         rate = counts.seen / max(now - self._begun, 1e-9)
-        dropped = sum(counts.dropped.values())
-        self._stream.write(f"\r\x1b[K{self._stage}: {counts.seen:,} rows, {rate:,.0f}/s, kept {counts.kept:,}, dropped {dropped:,}")
+        line = f"{self._stage}: {counted(counts.seen, 'row')}, {rate:,.0f}/s, kept {counts.kept:,}, dropped {dropped:,}"
+        # A line that wraps could not be cleared.
+        self._stream.write(CLEAR + line[: shutil.get_terminal_size().columns - 1])
         self._stream.flush()
 
     def close(self) -> None:
         """Clear the line."""
+        _log.info("%s: ends after %.1f s", self._stage, time.monotonic() - self._begun)
         if self._show:
-            self._stream.write("\r\x1b[K")
+            self._stream.write(CLEAR)
             self._stream.flush()
+
+
+CLEAR = "\r\x1b[K"
 
 
 def printable(text: str) -> str:
     """Text that cannot steer a terminal: control characters become visible."""
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+def document(value: Any) -> str:
+    """A JSON document for standard output, in which nothing can steer a terminal."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    return "".join(char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1] for char in text) + "\n"
 
 
 def preview(frame: pl.DataFrame, stream: TextIO) -> None:
@@ -187,7 +255,7 @@ def preview(frame: pl.DataFrame, stream: TextIO) -> None:
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    shown = [name for name in ("anchor", "positive", "negative", "label", "text", "title", "id") if name in frame.columns][:4]
+    shown = [name for name in ("anchor", "positive", "negative", "label", "title", "text", "id") if name in frame.columns][:4]
     table = RichTable(box=None, pad_edge=False)
     for name in shown or frame.columns[:4]:
         table.add_column(name, overflow="ellipsis", no_wrap=True, ratio=1 if name != "label" else None)

@@ -41,12 +41,16 @@ def mix(values: U64) -> U64:
 
 def blake(*parts: str | bytes, size_bytes: int = 16) -> str:
     """The blake2b digest, in hex, of length-prefixed parts, so that ("ab", "c") and ("a", "bc") differ."""
-    digest = hashlib.blake2b(digest_size=size_bytes)
-    for part in parts:
-        data = part.encode() if isinstance(part, str) else part
-        digest.update(len(data).to_bytes(8, "little"))
-        digest.update(data)
-    return digest.hexdigest()
+    return hashlib.blake2b(b"".join(map(_prefixed, parts)), digest_size=size_bytes).hexdigest()
+
+
+def _prefixed(part: str | bytes) -> bytes:
+    data = part.encode() if isinstance(part, str) else part
+    return len(data).to_bytes(8, "little") + data
+
+
+def _blaked(data: bytes) -> str:
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
 def json_digest(value: object) -> str:
@@ -56,8 +60,9 @@ def json_digest(value: object) -> str:
 
 def record_ids(kind: str, columns: Sequence[pl.Series]) -> pl.Series:
     """The ids of source rows that bring none: blake2b-128 of the kind and the row's required columns."""
-    rows = zip(*(column.to_list() for column in columns), strict=True)
-    return pl.Series("id", [blake(kind, *(_plain(cell) for cell in row)) for row in rows], dtype=pl.String)
+    head = _prefixed(kind)
+    rows = zip(*(map(_prefixed, map(_plain, column.to_list())) for column in columns), strict=True)
+    return pl.Series("id", [_blaked(head + b"".join(row)) for row in rows], dtype=pl.String)
 
 
 def _plain(cell: object) -> str:
@@ -65,16 +70,12 @@ def _plain(cell: object) -> str:
 
 
 def text_ids(texts: pl.Series) -> pl.Series:
-    """The id of an anchor that brings none: the blake2b-128 digest of its exact text."""
-    return pl.Series("anchor_id", [blake(text) for text in texts.to_list()], dtype=pl.String)
+    """The id of an anchor that brings none: the blake2b-128 digest of its exact text; null of null."""
+    return pl.Series("anchor_id", [None if text is None else _blaked(_prefixed(text)) for text in texts.to_list()], dtype=pl.String)
 
 
 def _string_lanes(data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> Lanes:
-    """Two 64-bit hashes of each byte string data[offsets[i]:offsets[i + 1]].
-
-    Every 8-byte word is scattered with its place in the string, and the words of a string are summed: all whole-column
-    operations, none per row.
-    """
+    """Two 64-bit hashes of each byte string data[offsets[i]:offsets[i + 1]], from its 8-byte words."""
     lengths = np.diff(offsets)
     start, stop = int(offsets[0]), int(offsets[-1])
     padded = np.zeros(stop - start + 8, dtype=np.uint8)
@@ -82,33 +83,55 @@ def _string_lanes(data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> Lanes:
     # Every 8-byte window of the bytes, unaligned: no copy.
     windows: U64 = np.ndarray((padded.size - 7,), dtype="<u8", buffer=padded.data, strides=(1,))
     words = (lengths + 7) // 8
-    ends = np.cumsum(words)
-    starts = ends - words
-    place = np.arange(int(ends[-1]) if len(ends) else 0, dtype=np.int64) - np.repeat(starts, words)
+    place = _places(words)
     values = windows[np.repeat(offsets[:-1] - start, words) + 8 * place].astype(np.uint64)
     spare = (lengths % 8).astype(np.uint64)
     cut = spare > 0
-    values[ends[cut] - 1] &= (np.uint64(1) << (spare[cut] * np.uint64(8))) - np.uint64(1)
+    values[np.cumsum(words)[cut] - 1] &= (np.uint64(1) << (spare[cut] * np.uint64(8))) - np.uint64(1)
+    return _summed((values, values), words, lengths, place)
+
+
+def _places(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """0 to n - 1 for each count n, one after another."""
+    ends = np.cumsum(counts)
+    return np.arange(int(ends[-1]) if len(ends) else 0, dtype=np.int64) - np.repeat(ends - counts, counts)
+
+
+def _summed(values: Lanes, counts: NDArray[np.int64], sizes: NDArray[np.int64], place: NDArray[np.int64]) -> Lanes:
+    """One hash for each run of `counts` values: each is scattered with its place in the run and summed, the size closes the sum.
+
+    Whole-column operations, none per row.
+    """
     place_key = (place.astype(np.uint64) + np.uint64(1)) * _GOLDEN
-    full = words > 0
+    full = counts > 0
+    starts = (np.cumsum(counts) - counts)[full]
     lanes = []
-    for multiplier, length_key in _LANES:
-        sums = np.zeros(len(lengths), dtype=np.uint64)
-        if full.any():
-            sums[full] = np.add.reduceat(mix(values * multiplier + place_key), starts[full])
-        lanes.append(mix(sums ^ (lengths.astype(np.uint64) + np.uint64(1)) * length_key))
+    for cells, (multiplier, size_key) in zip(values, _LANES, strict=True):
+        sums = np.zeros(len(counts), dtype=np.uint64)
+        if len(starts):
+            sums[full] = np.add.reduceat(mix(cells * multiplier + place_key), starts)
+        lanes.append(mix(sums ^ (sizes.astype(np.uint64) + np.uint64(1)) * size_key))
     return lanes[0], lanes[1]
 
 
 def strings128(texts: pl.Series) -> Lanes:
     """A 128-bit hash of each text, as two columns of 64 bits. Null hashes to a fixed value that no text is given."""
-    array = texts.cast(pl.String).to_arrow()
+    return _bytes128(texts.cast(pl.String))
+
+
+def _bytes128(cells: pl.Series) -> Lanes:
+    """As `strings128`, of a column of texts or of bytes."""
+    array = cells.to_arrow()
     chunks = array.chunks if isinstance(array, pa.ChunkedArray) else [array]
     lanes: list[Lanes] = [_string_lanes(data, part) for data, offsets in map(_buffers, chunks) for part in _pieces(offsets)]
     high = np.concatenate([lane[0] for lane in lanes]) if lanes else np.zeros(0, np.uint64)
     low = np.concatenate([lane[1] for lane in lanes]) if lanes else np.zeros(0, np.uint64)
-    if texts.null_count():
-        null = texts.is_null().to_numpy()
+    return _nulled(cells, high, low)
+
+
+def _nulled(cells: pl.Series, high: U64, low: U64) -> Lanes:
+    if cells.null_count():
+        null = cells.is_null().to_numpy()
         high[null], low[null] = _NULL
     return high, low
 
@@ -164,22 +187,52 @@ def hash64(texts: pl.Series) -> U64:
     return strings128(texts)[0]
 
 
-def frame_lanes(frame: pl.DataFrame, columns: Iterable[str]) -> Lanes:
-    """A 128-bit hash of each row over the named columns; a column the frame lacks counts as all null."""
-    parts = [
-        _column_lanes(frame[name]) if name in frame.columns else strings128(pl.Series([None] * frame.height, dtype=pl.String))
-        for name in columns
-    ]
-    return combine(parts)
+def frame_lanes(frame: pl.DataFrame, columns: Iterable[str], known: dict[str, Lanes] | None = None) -> Lanes:
+    """A 128-bit hash of each row over the named columns; a column the frame lacks counts as all null.
+
+    known: the hashes of single columns, kept between calls with the same frame so that none is hashed twice.
+    """
+    return combine([_known_lanes(frame, name, known if known is not None else {}) for name in columns])
+
+
+def row_hashes(frame: pl.DataFrame, known: dict[str, Lanes] | None = None) -> U64:
+    """A 64-bit hash of each row over all its columns, whatever their order; a null cell counts as an absent one."""
+    total = np.zeros(frame.height, dtype=np.uint64)
+    for name in frame.columns:
+        high, low = _known_lanes(frame, name, known if known is not None else {})
+        cell = mix(high ^ low * _LANES[0][1] ^ strings128(pl.Series([name]))[0])
+        if frame[name].null_count():
+            cell[frame[name].is_null().to_numpy()] = 0
+        total += cell
+    return total
+
+
+def _known_lanes(frame: pl.DataFrame, name: str, known: dict[str, Lanes]) -> Lanes:
+    if name not in known:
+        column = frame[name] if name in frame.columns else pl.Series(name, [None], dtype=pl.String).new_from_index(0, frame.height)
+        known[name] = _column_lanes(column)
+    return known[name]
 
 
 def _column_lanes(column: pl.Series) -> Lanes:
-    if column.dtype == pl.String:
-        return strings128(column)
-    if column.dtype.is_nested():
-        # A list or record is hashed as its JSON text.
-        return strings128(column.to_frame().select(pl.struct(pl.all()).struct.json_encode()).to_series())
-    return strings128(column.cast(pl.String))
+    """A 128-bit hash of each cell. A number or a date is hashed as its text; lists and records are made of their parts' hashes."""
+    dtype = column.dtype
+    if dtype in (pl.String, pl.Binary):
+        return _bytes128(column)
+    if isinstance(dtype, pl.Struct):
+        # The number of fields first: a record of none has a hash too.
+        size = np.full(len(column), len(dtype.fields), dtype=np.uint64)
+        high, low = combine([(size, size), *(_column_lanes(field) for field in column.struct.unnest().get_columns())])
+        return _nulled(column, high, low)
+    if isinstance(dtype, pl.Array):
+        return _column_lanes(column.arr.to_list())
+    if isinstance(dtype, pl.List):
+        lengths = column.list.len().fill_null(0).to_numpy().astype(np.int64)
+        items = _column_lanes(column.filter(lengths > 0).explode())
+        return _nulled(column, *_summed(items, lengths, lengths, _places(lengths)))
+    if isinstance(dtype, pl.Map):
+        return _column_lanes(column.cast(pl.List(pl.Struct({"key": dtype.key, "value": dtype.value}))))
+    return strings128(column.cast(pl.Int64) if dtype == pl.Duration else column)
 
 
 def total128(lanes: Lanes) -> int:
@@ -204,7 +257,12 @@ class Rng:
         return mix(strings128(ids)[1] ^ salt)
 
     def integers(self, ids: pl.Series, count: int, high: int | NDArray[np.int64]) -> NDArray[np.int64]:
-        """`count` whole numbers a row, each from 0 to high - 1, as an array of rows x count; `high` may differ by row."""
+        """`count` whole numbers a row, each from 0 to high - 1, as an array of rows x count; `high` may differ by row.
+
+        Raises ValueError where `high` is below 1: there is nothing to draw.
+        """
+        if np.any(np.less(high, 1)):
+            raise ValueError("integers are drawn below a `high` of at least 1")
         base = self.bits(ids)
         draws = np.arange(1, count + 1, dtype=np.uint64) * _GOLDEN
         ceiling = np.asarray(high, dtype=np.uint64).reshape(-1, 1)

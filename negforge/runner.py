@@ -65,7 +65,8 @@ def stage_of(title: str, inputs: Sequence[str | pl.DataFrame], given: Mapping[st
         for side, kind in operator.sides.items()
         if side not in sides
     ]
-    if list(sides.values()).count("-") + list(inputs).count("-") + (not inputs) > 1:
+    named = [*sides.values(), *(inputs or ["-"])]
+    if sum(isinstance(one, str) and one == "-" for one in named) > 1:
         faults.append(UsageError("standard input is named twice", mend="name one of the inputs as a file"))
     return (None, faults) if faults else (Stage(operator, tuple(inputs) or ("-",), sides, options, settings), [])
 
@@ -104,8 +105,8 @@ def plan_of(stage: Stage) -> dict[str, Any]:
         operator = stage.operator
         reads = operator.declares.reads
         if reads is not None:
-            opened = open_input(_sources(stage), reads.kind, scratch.path / "in", limit_bytes=machine_memory() // 32)
-            table = limited(opened, stage.settings.limit) if "-" not in stage.inputs else opened
+            opened = open_input(_sources(stage), reads.kind, scratch.path / "in", limit_bytes=machine_memory() // 32, twice=True)
+            table = limited(opened, stage.settings.limit)
             anchors: set[str] = set()
             for frame in table.live(1 << 16):
                 rows += frame.height

@@ -1,82 +1,163 @@
-"""What `show` and `operators show` print: a dataset's state, an operator's manual."""
+"""What `show` and `operators show` print: a dataset's state, an operator's manual. It imports late: help pages come here."""
 
 from __future__ import annotations
 
 import io
-import json
+import re
+import shutil
+import textwrap
 from pathlib import Path
+from typing import Any
 
-import polars as pl
-
-from negforge.errors import UsageError
-from negforge.options import declared_options, field_of
+from negforge.errors import InputError, UsageError, did_you_mean
+from negforge.options import declared_options, json_schema, metavar, plain_shape
 from negforge.registry import Operator
-from negforge.report import preview, printable
-from negforge.store import Dataset
+from negforge.report import counted, document, preview, printable
 
 
 def show_dataset(spec: str, *, rows: int, as_json: bool) -> str:
     """A dataset's versions, counts, stages and first rows, as text or as its manifest."""
-    folder, _, version = spec.partition("@v") if not Path(spec).is_dir() else (spec, "", "")
-    if version and not version.isdecimal():
+    import polars as pl
+
+    from negforge.store import Dataset
+
+    folder, at, version = spec.rpartition("@v") if not Path(spec).is_dir() else (spec, "", "")
+    folder = folder or spec
+    if at and not version.isdecimal():
         raise UsageError(f"'{spec}' names no version", mend=f"for example {folder}@v1")
+    _check_dataset(Path(folder))
     dataset = Dataset(Path(folder))
     source = dataset.source(int(version) if version else None)
     number = int(source.name.rpartition("@v")[2])
     manifest = dataset.manifest(number)
     if as_json:
-        return json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
+        return document(manifest)
     have = ", ".join(f"v{one}" for one in dataset.versions())
     dropped = manifest["dropped"]
     lines = [
         f"{folder}: {manifest['kind']}, v{number} of {have}, made {manifest['created']}",
-        f"  {manifest['rows']:,} rows in {len(manifest['shards'])} shard(s), data/v{number}; {dropped['rows']:,} dropped and "
-        f"{dropped['other_labels']:,} of another label in .negforge/v{number}/dropped",
+        f"  {counted(manifest['rows'], 'row')} in data/v{number}, in {counted(len(manifest['shards']), 'shard')}",
+        f"  {dropped['rows']:,} dropped and {dropped['other_labels']:,} of another label in .negforge/v{number}/dropped",
         f"  rows_digest {manifest['digests']['rows_digest']}",
         "  stages:",
     ]
     for stage in manifest["stages"]:
-        options = ", ".join(f"{key}={value}" for key, value in stage["options"].items())
-        lines.append(f"    {stage['stage']} (version {stage['version']}, seed {stage['seed']}) {printable(options)}")
-        lines.append(f"      {_counts(stage['counts'])}")
+        options = ", ".join(f"{key} {value}" for key, value in stage["options"].items() if value is not None)
+        lines += _wrapped(f"{stage['stage']}: seed {stage['seed']}{', ' if options else ''}{options}", 4)
+        lines += _wrapped(_counts(stage["counts"]), 6)
     text = io.StringIO()
-    text.write("\n".join(lines) + "\n")
+    text.writelines(printable(line) + "\n" for line in lines)
     first = next(source.batches(max(rows, 1)), pl.DataFrame()).head(rows)
     if rows and first.height and manifest["rows"]:
+        text.write("\n")
         preview(first, text)
     return text.getvalue()
 
 
-def _counts(counts: dict[str, object]) -> str:
+def _check_dataset(path: Path) -> None:
+    """InputError that says what there is instead of a dataset folder."""
+    if (path / ".negforge").is_dir():
+        return
+    if not path.exists():
+        names = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise InputError(f"there is no folder {path}", mend=did_you_mean(path.name, names, "check the path"))
+    if path.is_dir():
+        raise InputError(f"{path} is not a dataset of negforge", "it has no .negforge folder", "make one: any stage with -o FOLDER does")
+    raise InputError(f"{path} is a file, not a dataset folder", mend="any stage with -o FOLDER makes one")
+
+
+def _wrapped(text: str, indent: int) -> list[str]:
+    lead = " " * indent
+    return textwrap.wrap(
+        text, shutil.get_terminal_size().columns, initial_indent=lead, subsequent_indent=lead + "    ", break_on_hyphens=False
+    )
+
+
+def _counts(counts: dict[str, Any]) -> str:
     parts = []
     for key, value in counts.items():
         if isinstance(value, dict):
-            parts += [f"{key} " + ", ".join(f"{name} {number}" for name, number in value.items())] if value else []
-        else:
-            parts.append(f"{key} {value}")
+            parts += [f"{key} " + ", ".join(f"{name} {number:,}" for name, number in value.items())] if value else []
+        elif value or key in ("seen", "kept", "asked", "emitted"):
+            parts.append(f"{key} {value:,}")
     return "; ".join(parts)
 
 
+# -- manuals -----------------------------------------------------------------------------------------------------------
+
+
 def manual(operator: Operator) -> str:
-    """An operator's docstring, declaration, side inputs and options."""
-    declared = ", ".join(f"{key}={value!r}" for key, value in operator.declared.items())
-    lines = [f"negforge {operator.title}", "", operator.doc, "", f"Declares: {declared}", "", "Options:"]
-    for side, kind in operator.sides.items():
-        lines.append(f"  --{side.replace('_', '-')}: side input, a table of {kind.kind.name}. Required.")
-    for name, parameter in declared_options(operator).items():
-        default = "" if parameter.default in (None, [], parameter.empty) else f" Default {parameter.default}."
-        lines.append(f"  --{name.replace('_', '-')}: {field_of(parameter.annotation).description}{default}")
-    lines += ["", "Run:", f"  {example(operator)}", ""]
-    return "\n".join(lines)
+    """An operator's manual: its help page."""
+    from negforge.commands import command_of
+
+    command = command_of(operator, lambda *_: 0)
+    page: str = command.get_help(command.context_class(command, info_name=f"negforge {operator.title}", **command.context_settings))
+    return page + "\n"
+
+
+def reflowed(doc: str, columns: int) -> str:
+    """A docstring as Click wraps it: a paragraph a line, the source in one of its own; a list is wrapped here, to the columns."""
+    blocks: list[str] = []
+    item = False
+    for line in doc.splitlines():
+        begins = not line or line.startswith(("- ", "Paper: ", "Source: ")) or (item and not line.startswith("  "))
+        item = line.startswith("- ") or (item and line.startswith("  "))
+        if begins or not blocks:
+            blocks.append(line)
+        else:
+            blocks[-1] += f" {line.strip()}"
+    wrapped = [textwrap.fill(one, columns, subsequent_indent="  ") if one.startswith("- ") else one for one in blocks]
+    text = "\n\n".join(one.strip() for one in wrapped if one)
+    # Items of one list stand together, and Click leaves them as they are.
+    return re.sub(r"(?:^|(?<=\n))- ", "\b\n- ", text.replace("\n\n- ", "\n- ")) if "\n- " not in text else _lists(text)
+
+
+def facts(operator: Operator) -> list[tuple[str, str]]:
+    """What an operator's declaration says, by the words people ask in."""
+    declared, makes = operator.declared, operator.makes
+    sides = [f"{kind.kind.name} (--{name.replace('_', '-')})" for name, kind in operator.sides.items()]
+    reads = "a folder" if operator.reads_folder else str(declared.get("reads", "a source file")).lower()
+    writes = makes.name if makes is not None else "a trainer's layout"
+    if operator.verb == "generate":
+        writes += f", labelled {declared.get('label', 'negative')}, {declared.get('opposition', 'neutral')}"
+    found = [("Reads", ", ".join([reads, *sides])), ("Writes", writes), ("Scope", declared["scope"])]
+    rows = {
+        "evidence": "Evidence",
+        "verifiers": "Verified by",
+        "proves": "Proves",
+        "languages": "Languages",
+        "fixed": "Fixed",
+    }
+    for key, title in rows.items():
+        value = declared.get(key)
+        if value:
+            found.append(
+                (title, ", ".join(f"{name} {one}" for name, one in value.items()) if isinstance(value, dict) else ", ".join(value))
+            )
+    cost = {"model": "calls a model", "exec": "executes data: needs --allow-exec"}.get(str(declared.get("cost")))
+    return [*found, *([("Cost", cost)] if cost else []), ("Version", str(declared["version"]))]
 
 
 def example(operator: Operator) -> str:
     """A line to type."""
-    sides = "".join(f" --{side.replace('_', '-')} {side}.parquet" for side in operator.sides)
-    needed = "".join(
-        f" --{name.replace('_', '-')} VALUE"
-        for name, parameter in declared_options(operator).items()
-        if parameter.default is parameter.empty
+    shapes = json_schema(operator)["properties"]
+    words = [f"negforge {operator.title}"]
+    reads = str(operator.declared.get("reads", "")).lower()
+    words.append("FOLDER" if operator.reads_folder else f"{reads}.parquet" if reads else "FILE")
+    words += [f"--{side.replace('_', '-')} {kind.kind.name}.parquet" for side, kind in operator.sides.items()]
+    for name, parameter in declared_options(operator).items():
+        if parameter.default is parameter.empty:
+            words.append(f"--{name.replace('_', '-')} {_plausible(shapes[name])}")
+    words += ["-n 4"] if operator.verb == "generate" else []
+    makes = operator.makes
+    words.append(
+        "-o train.parquet" if makes is None else f"-o {makes.name}.parquet" if reads != makes.name else f"-o {operator.verb}.parquet"
     )
-    kind = {"ingest": "FILE", "generate": "pairs.parquet"}.get(operator.verb, "negatives.parquet")
-    return f"negforge {operator.title} {kind}{sides}{needed} -o OUT"
+    return " ".join(words)
+
+
+def _plausible(schema: dict[str, Any]) -> str:
+    shape = plain_shape(schema)
+    if shape.get("type") == "integer":
+        return str(max(4, int(shape.get("minimum", 4))))
+    return str(shape["enum"][0]) if "enum" in shape else metavar(shape)

@@ -10,20 +10,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.ipc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from negforge import rng
-from negforge.engine import Scratch, collect, storage
+from negforge.engine import Scratch, Spool, collect, storage
 from negforge.errors import UsageError, listed
+from negforge.formats import METADATA, History
 from negforge.options import Settings
 from negforge.records import DROP_NAMES, Kind
-from negforge.tables import METADATA, History, dropped_twin, format_of
+from negforge.tables import dropped_twin, format_of
 
 ROWS_A_GROUP = 50_000
-_ROWS_A_CAST = 4_096  # a cast to 32-bit offsets fails above 2 GiB
+_PLAIN_NUMBERS = (pa.int32(), pa.int64(), pa.float32(), pa.float64())  # those that Parquet has itself
+_STDOUT = Path("standard output")
+BYTES_A_GROUP = 64_000_000  # of cells as `row_bytes` counts them: long texts make a row group of fewer rows
 
 
 @dataclass
@@ -74,76 +79,127 @@ def split_dropped(frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     return frame.filter(~lost).drop(DROP_NAMES), frame.filter(lost)
 
 
-def plain_table(frame: pl.DataFrame) -> pa.Table:
-    """A frame as an Arrow table of plain types: `string` and `list`, which every reader knows, for what Polars makes.
-
-    Polars writes `large_string` and `large_list`, on which `datasets` and others stumble (datasets #6834, #7765).
-    """
-    pieces = [piece.to_arrow() for piece in frame.iter_slices(_ROWS_A_CAST)] or [frame.to_arrow()]
-    schema = plain_schema(pieces[0].schema)
-    return pa.concat_tables([piece.cast(schema) for piece in pieces])
-
-
 def plain_schema(schema: pa.Schema) -> pa.Schema:
-    """A schema with 32-bit offsets throughout."""
+    """A schema of plain types: `string` and `list`, which every reader knows, for what Polars makes.
+
+    Polars writes `large_string` and `large_list`, on which `datasets` and others stumble (datasets #6834, #7765); categories
+    become text, and so does a column without a value.
+    """
     return pa.schema([pa.field(field.name, _plain(field.type), field.nullable) for field in schema])
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:
-    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+    types = pa.types
+    if types.is_large_string(kind) or types.is_string_view(kind) or types.is_null(kind):
         return pa.string()
-    if pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind):
+    if types.is_large_binary(kind) or types.is_binary_view(kind):
         return pa.binary()
-    if pa.types.is_large_list(kind) or pa.types.is_list(kind):
+    if types.is_dictionary(kind):
+        return _plain(kind.value_type)
+    if types.is_large_list(kind) or types.is_list(kind):
         return pa.list_(_plain(kind.value_type))
-    if pa.types.is_struct(kind):
+    if types.is_fixed_size_list(kind):
+        return pa.list_(_plain(kind.value_type), kind.list_size)
+    if types.is_struct(kind):
         return pa.struct([pa.field(one.name, _plain(one.type)) for one in kind])
     return kind
 
 
+def row_bytes(frame: pl.DataFrame) -> NDArray[np.int64]:
+    """The size of each row: bytes of its texts, of its lists and records as JSON, and 8 for any other cell.
+
+    Of the row alone: what is decided by it does not depend on how rows came in batches.
+    """
+    sizes = np.zeros(frame.height, dtype=np.int64)
+    for name, dtype in frame.schema.items():
+        cell = pl.col(name)
+        size = (
+            cell.str.len_bytes()
+            if dtype == pl.String
+            else pl.struct(name).struct.json_encode().str.len_bytes()
+            if dtype.is_nested()
+            else pl.lit(8)
+        )
+        sizes += frame.select(pl.repeat(0, pl.len(), dtype=pl.Int64) + size.fill_null(0)).to_series().to_numpy()
+    return sizes
+
+
 class ParquetShard:
-    """One Parquet file, written in row groups of fixed size so that equal rows give equal bytes however they come.
+    """One Parquet file, its row groups cut by the rows alone, so that equal rows give equal bytes however they come.
 
     zstd and content-defined chunks: a version that differs little shares most of its bytes with the last. A file with no
-    rows has no row group, since an empty one breaks `load_dataset`.
+    rows has no row group, since an empty one breaks `load_dataset`. memory_bytes: what `datasets` counts as the rows' size.
     """
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self.path, self.rows, self.memory_bytes = path, 0, 0
         self._schema = plain_schema(schema)
-        self._held: list[pl.DataFrame] = []
-        self._waiting = 0
+        self._held: list[tuple[pa.Table, NDArray[np.int64]]] = []
+        self._waiting_rows = self._waiting_bytes = 0
+        self._first_group = 0
         with storage(path):
             self._writer = pq.ParquetWriter(path, self._schema, compression="zstd", use_content_defined_chunking=True)
 
     def add(self, frame: pl.DataFrame) -> None:
         """Append rows."""
-        self._held.append(frame)
-        self._waiting += frame.height
-        if self._waiting >= ROWS_A_GROUP:
-            whole = pl.concat(self._held)
-            full = whole.height // ROWS_A_GROUP * ROWS_A_GROUP
-            self._write(whole[:full])
-            self._held = [whole[full:]]
-            self._waiting = whole.height - full
+        for piece in frame.iter_slices(ROWS_A_GROUP):
+            sizes = row_bytes(piece)
+            # As Arrow, which copies: a frame's filtered or sliced rows keep all its texts in memory.
+            self._held.append((piece.to_arrow(), sizes))
+            self._waiting_rows += piece.height
+            self._waiting_bytes += int(sizes.sum())
+            if self._waiting_rows >= ROWS_A_GROUP or self._waiting_bytes >= BYTES_A_GROUP:
+                self._cut()
 
-    def _write(self, frame: pl.DataFrame) -> None:
-        table = plain_table(frame)
-        self.rows += table.num_rows
-        self.memory_bytes += table.nbytes
+    def _cut(self) -> None:
+        """Write the groups that are full: of `ROWS_A_GROUP` rows, or fewer that reach `BYTES_A_GROUP`."""
+        tables, sizes = zip(*self._held, strict=True)
+        table, size = pa.concat_tables(tables), np.concatenate(sizes)
+        ends = np.concatenate([[0], np.cumsum(size)])
+        start = 0
+        while (end := min(start + ROWS_A_GROUP, int(np.searchsorted(ends, ends[start] + BYTES_A_GROUP)))) <= len(size):
+            self._write(table[start:end])
+            start = end
+        self._held = [(table[start:], size[start:])]
+        self._waiting_rows, self._waiting_bytes = len(size) - start, int(ends[-1] - ends[start])
+
+    def _write(self, table: pa.Table) -> None:
+        group = table.cast(self._schema).combine_chunks()
+        self._first_group = self._first_group or group.num_rows
+        self.rows += group.num_rows
+        # `datasets` reads a file in batches as long as its first row group.
+        self.memory_bytes += sum(_read_bytes(group, at, self._first_group) for at in range(0, group.num_rows, self._first_group))
         with storage(self.path):
-            self._writer.write_table(table, row_group_size=ROWS_A_GROUP)
+            self._writer.write_table(group, row_group_size=group.num_rows)
 
     def close(self, notes: dict[str, Any] | None = None) -> None:
         """Write what waits and the footer."""
-        if self._waiting:
-            self._write(pl.concat(self._held))
-            self._held, self._waiting = [], 0
+        if self._waiting_rows:
+            self._write(pa.concat_tables(table for table, _ in self._held))
+            self._held, self._waiting_rows, self._waiting_bytes = [], 0, 0
         with storage(self.path):
             if notes is not None:
-                self._writer.add_key_value_metadata({METADATA: json.dumps(notes, ensure_ascii=False).encode()})
+                self._writer.add_key_value_metadata({METADATA: json.dumps(notes).encode()})
             self._writer.close()
             sync(self.path)
+
+
+def _read_bytes(group: pa.Table, at: int, rows: int) -> int:
+    """The size of some rows of a row group once they are read back from Parquet."""
+    piece = group[at : at + rows]
+    more = [_more_bytes(whole.chunk(0), part.chunk(0)) for whole, part in zip(group.columns, piece.columns, strict=True)]
+    return int(piece.nbytes) + sum(more)
+
+
+def _more_bytes(group: pa.Array, piece: pa.Array) -> int:
+    """What bitmaps of nulls add: read back, plain numbers always have one, another column where its row group has nulls."""
+    kind = group.type
+    if pa.types.is_struct(kind):
+        return sum(_more_bytes(group.field(number), piece.field(number)) for number in range(kind.num_fields))
+    inner = _more_bytes(group.flatten(), piece.flatten()) if pa.types.is_list(kind) else 0
+    wanted = bool(kind in _PLAIN_NUMBERS or pa.types.is_timestamp(kind) or group.null_count)
+    bitmap: int = (piece.offset % 8 + len(piece) + 7) // 8 if len(piece) else 0
+    return inner + (wanted - (piece.buffers()[0] is not None)) * bitmap
 
 
 def sync(path: Path) -> None:
@@ -170,9 +226,10 @@ class Sink:
         raise NotImplementedError
 
     def aside(self, name: str, frame: pl.DataFrame) -> None:
-        """Take rows of a sidecar, such as the provenance of an export."""
-        if name != "dropped":  # on a text stream for people, drops are counted only
+        """Take rows of a sidecar: rows that an export dropped, or where its rows came from."""
+        if name != "dropped":
             raise UsageError("a pipe has no place for a sidecar", f"this stage also writes {name}", "pass -o FILE or -o DIR")
+        self.digests.add(frame.clear(), frame)  # on a stream, those of an export are counted only
 
     def abort(self) -> None:
         """Give up; nothing is published."""
@@ -181,37 +238,52 @@ class Sink:
         return Outcome(place, self.digests.kept, self.digests.lost, self.digests.named(), **more)
 
 
+class ArrowStream:
+    """An Arrow stream whose header carries `notes`, and which ends with an empty batch that says it is whole."""
+
+    def __init__(self, notes: dict[str, Any], stream: IO[bytes]) -> None:
+        self._notes, self._stream = notes, stream
+        self._writer: pa.ipc.RecordBatchStreamWriter | None = None
+        self._schema: pa.Schema | None = None
+        self._rows = 0
+
+    def write(self, frame: pl.DataFrame) -> None:
+        """Send rows; all frames have the same columns."""
+        table = frame.to_arrow()
+        if self._writer is None:
+            self._schema = table.schema.with_metadata({METADATA: json.dumps(self._notes).encode()})
+            self._writer = pa.ipc.new_stream(self._stream, self._schema)
+        self._writer.write_table(table.cast(self._schema))
+        self._rows += frame.height
+
+    def finish(self, history: History, report: dict[str, Any], digests: dict[str, str]) -> None:
+        """Send the end."""
+        if self._writer is None or self._schema is None:
+            raise RuntimeError("a stage wrote no frame")
+        end = {"rows": self._rows, "history": history, "report": report, **digests}
+        last = pa.RecordBatch.from_arrays([pa.nulls(0, field.type) for field in self._schema], schema=self._schema)
+        self._writer.write_batch(last, custom_metadata={METADATA: json.dumps(end).encode()})
+        self._writer.close()
+        self._stream.flush()
+
+
 class PipeSink(Sink):
-    """An Arrow stream; dropped rows travel inside. It ends with an empty batch whose metadata says that it is whole."""
+    """An Arrow stream; dropped rows travel inside."""
 
     def __init__(self, kind: Kind, clustered: bool, stream: IO[bytes]) -> None:
         super().__init__(kind)
-        self._clustered, self._stream = clustered, stream
-        self._writer: pa.ipc.RecordBatchStreamWriter | None = None
-        self._schema: pa.Schema | None = None
+        self._arrow = ArrowStream({"kind": kind.name, "clustered": clustered}, stream)
 
     def write(self, frame: pl.DataFrame) -> None:
         """Send rows."""
         self.digests.add(*split_dropped(frame))
-        table = frame.to_arrow()
-        if self._writer is None:
-            notes = {"kind": self.kind.name, "clustered": self._clustered}
-            self._schema = table.schema.with_metadata({METADATA: json.dumps(notes).encode()})
-            self._writer = pa.ipc.new_stream(self._stream, self._schema)
-        for batch in table.cast(self._schema).to_batches():
-            self._writer.write_batch(batch)
+        with storage(_STDOUT):
+            self._arrow.write(frame)
 
     def finish(self, history: History, report: dict[str, Any]) -> Outcome:
         """Send the end."""
-        if self._writer is None or self._schema is None:
-            raise RuntimeError("a stage wrote no frame")
-        digests = self.digests
-        end = {"rows": digests.kept + digests.lost, "history": history, "report": report, **digests.named()}
-        batch = self._schema.empty_table().combine_chunks().to_batches()
-        last = batch[0] if batch else pa.RecordBatch.from_pylist([], schema=self._schema)
-        self._writer.write_batch(last, custom_metadata={METADATA: json.dumps(end, ensure_ascii=False).encode()})
-        self._writer.close()
-        self._stream.flush()
+        with storage(_STDOUT):
+            self._arrow.finish(history, report, self.digests.named())
         return self._outcome("a pipe")
 
 
@@ -226,12 +298,14 @@ class TextSink(Sink):
         """Print kept rows."""
         kept, dropped = split_dropped(frame)
         self.digests.add(kept, dropped)
-        self._stream.write(rows_as_text(kept, self._form, header=not self._begun))
+        with storage(_STDOUT):
+            self._stream.write(rows_as_text(kept, self._form, header=not self._begun))
         self._begun = True
 
     def finish(self, history: History, report: dict[str, Any]) -> Outcome:
         """End."""
-        self._stream.flush()
+        with storage(_STDOUT):
+            self._stream.flush()
         return self._outcome("standard output")
 
 
@@ -242,7 +316,7 @@ def rows_as_text(frame: pl.DataFrame, form: str, *, header: bool) -> bytes:
     nested = [name for name, dtype in frame.schema.items() if dtype.is_nested()]
     frame = frame.with_columns(
         pl.when(pl.col(name).is_not_null())
-        .then(pl.struct(pl.col(name)).struct.json_encode().str.slice(len(name) + 4).str.head(-1))
+        .then(pl.struct(pl.col(name).alias("c")).struct.json_encode().str.slice(len('{"c":')).str.head(-1))
         .alias(name)
         for name in nested
     )
@@ -293,7 +367,7 @@ class FileSink(Sink):
             self._scratch = Scratch(path.parent, prefix)
         self._main = self._scratch.path / f"main.{self._form}"
         self._shard: ParquetShard | None = None
-        self._arrow: PipeSink | None = None
+        self._spool: Spool | None = None
         self._text: IO[bytes] | None = None
         self._asides: dict[str, ParquetShard] = {}
         self._begun = False
@@ -307,42 +381,52 @@ class FileSink(Sink):
         with storage(self._path):
             if self._shard is not None:
                 self._shard.add(kept)
-            elif self._arrow is not None:
-                self._arrow.write(kept)
+            elif self._spool is not None:
+                self._spool.add(kept)
             elif self._text is not None and kept.height:
                 self._text.write(rows_as_text(kept, self._form, header=False))
         if dropped.height:
-            self.aside("dropped", dropped)
+            self._beside("dropped", dropped)
 
     def _begin(self, kept: pl.DataFrame) -> None:
         self._begun = True
         with storage(self._path):
             if self._form == "parquet":
                 self._shard = ParquetShard(self._main, kept.clear().to_arrow().schema)
-                return
-            self._text = self._main.open("wb")
-            if self._form == "arrow":
-                self._arrow = PipeSink(self.kind, self._clustered, self._text)
-            elif self._form == "csv":
-                self._text.write(rows_as_text(kept.clear(), "csv", header=True))
+            elif self._form == "arrow":  # its header names the digests, which are known at the end
+                self._spool = Spool(self._scratch.path / "rows.arrow")
+            else:
+                self._text = self._main.open("wb")
+                self._text.write(rows_as_text(kept.clear(), self._form, header=True))
 
     def aside(self, name: str, frame: pl.DataFrame) -> None:
         """Take rows of a sidecar."""
+        if name == "dropped":
+            self.digests.add(frame.clear(), frame)
+        self._beside(name, frame)
+
+    def _beside(self, name: str, frame: pl.DataFrame) -> None:
         if name not in self._asides:
             self._asides[name] = ParquetShard(self._scratch.path / f"{name}.parquet", frame.to_arrow().schema)
         self._asides[name].add(frame)
 
     def finish(self, history: History, report: dict[str, Any]) -> Outcome:
         """Rename the sidecars, then the file."""
+        if not self._begun:
+            raise RuntimeError("a stage wrote no frame")
         digests = self.digests.named()
         notes = {"kind": self.kind.name, "clustered": self._clustered, "history": history, **digests}
-        if not self._asides.get("dropped"):
+        if "dropped" not in self._asides:
             notes.pop("dropped_digest")
         with storage(self._path):
             if self._shard is not None:
                 self._shard.close(notes)
-            if self._arrow is not None:
-                self._arrow.finish(history, report)
+            if self._spool is not None:
+                self._text = self._main.open("wb")
+                stream = ArrowStream(notes, self._text)
+                for frame in self._spool.batches():
+                    stream.write(frame)
+                stream.finish(history, report, digests)
             if self._text is not None:
                 self._text.flush()
                 os.fsync(self._text.fileno())

@@ -22,20 +22,25 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from negforge import rng
 from negforge.engine import Partitioner, Scratch, collect, hold, machine_memory, storage
 from negforge.errors import InputError, UsageError
+from negforge.formats import History
 from negforge.records import DROP_NAMES, Kind
-from negforge.sinks import Outcome, ParquetShard, Sink, split_dropped, sync
-from negforge.tables import History, Source, plain_batches
+from negforge.sinks import Outcome, ParquetShard, Sink, plain_schema, row_bytes, split_dropped, sync
+from negforge.tables import Source, plain_batches
 
 FORMAT = 1
 SHARD_BYTES = 500_000_000  # of plain Arrow, when neither the user nor a parent version says how many shards
 _STAGE = "stage-"
 _CARD_BEGIN, _CARD_END = "<!-- negforge: begin -->", "<!-- negforge: end -->"
 _ORDER = ("operator", "draw", "id")
+_MANIFEST = ("kind", "created", "rows", "memory_bytes", "columns", "digests", "keep_labels", "clustered", "stages")
+_FILE = ("path", "rows", "bytes", "sha256")
+_IDENTITY = ("kind", "digests", "stages", "keep_labels", "rows")  # equal in two versions only if their rows are
+_LAST = (1 << 63) - 1  # the position of a row that has none
+_KEEP = "surrogateescape"  # bytes of a person's card that are no UTF-8 stay as they are
 
 
 class Dataset:
@@ -59,79 +64,107 @@ class Dataset:
         path = self.inner / f"v{version}" / "manifest.json"
         try:
             manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            form = manifest.get("format")
+            if form == FORMAT:
+                _ = [manifest[key] for key in _MANIFEST], [file[key] for file in _files(manifest) for key in _FILE]
         except FileNotFoundError:
             have = ", ".join(f"v{number}" for number in self.versions()) or "no version"
             raise InputError(f"{self.path} has no version v{version}", f"it has {have}", "name one of these") from None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, AttributeError, KeyError, TypeError) as error:
+            folder = path.parent
             raise InputError(
-                f"the manifest of v{version} is damaged", f"{path}: {error}", "restore it, or make the version again"
+                f"the manifest of v{version} is damaged",
+                f"{path}: {type(error).__name__}: {error}",
+                f"restore it, or delete {folder} to give v{version} up",
             ) from error
-        if manifest.get("format") != FORMAT:
-            found = manifest.get("format")
-            raise InputError(f"v{version} has manifest format {found}; this negforge knows {FORMAT}", str(path), "upgrade negforge")
+        if form != FORMAT:
+            raise InputError(f"v{version} has manifest format {form}; this negforge knows {FORMAT}", str(path), "upgrade negforge")
         return manifest
 
     def source(self, version: int | None = None) -> Source:
         """A version's rows, kept and dropped. InputError if a file is not the one the manifest names."""
-        version = version or self.newest()
+        version = self.newest() if version is None else version
         if version is None:
             raise InputError(f"{self.path} has no version yet", "its writer died, or is still at work", "run the command that makes it")
         manifest = self.manifest(version)
-        files = [*manifest["shards"], *manifest["dropped"]["shards"]]
+        files = _files(manifest)
         for file in files:
-            path = self.path / file["path"]
-            if not path.exists() or path.stat().st_size != file["bytes"]:
-                size = f"{path.stat().st_size} bytes" if path.exists() else "nothing"
-                raise InputError(
-                    f"{path} is not the file v{version} was published with", f"{size} in place of {file['bytes']} bytes", "restore it"
-                )
+            self._check_size(file, version)
+        checked: set[str] = set()
 
         def batches(rows: int) -> Iterator[pl.DataFrame]:
             for file in files:
-                yield from plain_batches(self.path / file["path"], rows)
+                path = self.path / file["path"]
+                if file["path"] not in checked:
+                    self._check_size(file, version)
+                    with path.open("rb") as handle:
+                        found = hashlib.file_digest(handle, "sha256").hexdigest()
+                    if found != file["sha256"]:
+                        raise _tampered(path, version, f"its sha256 begins {found[:12]}, not {file['sha256'][:12]}")
+                    checked.add(file["path"])
+                yield from plain_batches(path, rows)
 
         name = f"{self.path}@v{version}"
         return Source(name, batches, manifest["kind"], manifest["clustered"], manifest["stages"])
 
+    def _check_size(self, file: dict[str, Any], version: int) -> None:
+        path = self.path / file["path"]
+        try:
+            size = path.stat().st_size
+        except OSError as error:
+            raise _tampered(path, version, error.strerror or str(error)) from None
+        if size != file["bytes"]:
+            raise _tampered(path, version, f"{size} bytes in place of {file['bytes']}")
+
     # -- writing ---------------------------------------------------------------------------------------------------
 
     def begin(self) -> Scratch:
-        """A stage folder to write a version in. A first writer writes the card before anything else.
+        """A stage folder to write a version in, once what dead writers left is gone and HEAD and the card are right.
 
-        Until the version is there, the card names files that are not: loading the folder fails, it never guesses.
+        A first writer so writes the card before anything else: until the version is there, the card names files that are
+        not, and loading the folder fails, it never guesses. InputError for a manifest that cannot be read.
         """
         with storage(self.path):
+            for version in self.versions():
+                self.manifest(version)
             self.inner.mkdir(parents=True, exist_ok=True)
-            if not (self.path / "README.md").exists() and self.newest() is None:
-                first = {"config_name": "v1", "default": True, "data_files": [{"split": "train", "path": "data/v1/train-*"}]}
-                _write_atomically(self.path / "README.md", _front_matter({"configs": [first]}))
             collect(self.inner, _STAGE)
-            return Scratch(self.inner, _STAGE)
+            stage = Scratch(self.inner, _STAGE)
+            try:
+                with self._locked():
+                    self._heal(stage)
+            except BaseException:
+                stage.close()
+                raise
+            return stage
 
     def publish(self, stage: Scratch, manifest: dict[str, Any]) -> tuple[int, bool]:
-        """Make the staged folder the next version; return its number, and whether HEAD was equal and stands as it was."""
+        """Make the staged folder the next version; return its number, and whether HEAD was equal and stands as it was.
+
+        Shards lie in the stage's folder `data`, all else the version has in `beside`; the manifest names both by these paths.
+        """
         with storage(self.path), self._locked():
-            self._heal()
             head = self.newest()
-            if head is not None and _same(self.manifest(head), manifest):
+            if head is not None and self._same(head, manifest):
+                self._derive(stage)
                 return head, True
             number = 1 + max([0, *self._claims()])
             claim = self.inner / f"v{number}"
             claim.mkdir()
             manifest["version"], manifest["parent"] = number, head
-            for file in manifest["shards"]:
-                file["path"] = f"data/v{number}/{file['path']}"
-            for file in manifest["dropped"]["shards"] + manifest.get("asides", []):
-                file["path"] = f".negforge/v{number}/{file['path']}"
+            for file in [*_files(manifest), *manifest.get("asides", [])]:
+                place, _, rest = file["path"].partition("/")
+                file["path"] = f"data/v{number}/{rest}" if place == "data" else f".negforge/v{number}/{rest}"
             (self.path / "data").mkdir(exist_ok=True)
             (stage.path / "data").rename(self.path / "data" / f"v{number}")
-            for folder in stage.path.iterdir():
-                if folder.is_dir():
-                    folder.rename(claim / folder.name)
-            sync(self.path / "data")
-            sync(claim)
-            _write_atomically(claim / "manifest.json", json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
-            self._derive()
+            beside = stage.path / "beside"
+            for folder in [*beside.iterdir()] if beside.is_dir() else []:
+                sync(folder)
+                folder.rename(claim / folder.name)
+            for folder in (self.path / "data", claim, self.inner, self.path):
+                sync(folder)
+            _write_atomically(claim / "manifest.json", json.dumps(manifest, indent=1) + "\n", stage)
+            self._derive(stage)
             return number, False
 
     @contextlib.contextmanager
@@ -146,43 +179,62 @@ class Dataset:
         names = [entry.name for folder in (self.inner, self.path / "data") if folder.is_dir() for entry in folder.iterdir()]
         return [int(name[1:]) for name in names if re.fullmatch(r"v[0-9]+", name)]
 
-    def _heal(self) -> None:
+    def _same(self, head: int, new: dict[str, Any]) -> bool:
+        """Whether HEAD holds the same rows, made by the same stages, and all its files."""
+        old = self.manifest(head)
+        files = [(self.path / file["path"], file["bytes"]) for file in _files(old)]
+        return all(old.get(key) == new.get(key) for key in _IDENTITY) and all(
+            path.is_file() and path.stat().st_size == size for path, size in files
+        )
+
+    def _heal(self, stage: Scratch) -> None:
         """Empty claims of writers that died, whose numbers stay taken, and derive HEAD and the card anew if they are stale."""
-        committed = set(self.versions())
-        for number in self._claims():
-            if number not in committed:
-                shutil.rmtree(self.path / "data" / f"v{number}", ignore_errors=True)
-                for entry in (self.inner / f"v{number}").glob("*"):
-                    shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-        if committed:
-            self._derive()
+        for number in {*self._claims()} - {*self.versions()}:
+            claim, data = self.inner / f"v{number}", self.path / "data" / f"v{number}"
+            # The number stays taken by the claim, also where a person deleted it.
+            claim.mkdir(exist_ok=True)
+            if data.is_dir():
+                # Away in one step: a reader whose card names this version must not see half of it.
+                data.rename(stage.file("dead"))
+            for entry in claim.iterdir():
+                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+        for dead in stage.path.glob("*dead"):
+            shutil.rmtree(dead, ignore_errors=True)
+        self._derive(stage)
 
-    def _derive(self) -> None:
+    def _derive(self, stage: Scratch) -> None:
         """HEAD and the card follow from the manifests; a file that is right is not touched."""
-        newest = self.newest()
-        _write_if_changed(self.inner / "HEAD", f"v{newest}\n")
+        versions = self.versions()
+        if versions:
+            _write_if_changed(self.inner / "HEAD", f"v{versions[-1]}\n", stage)
+        else:
+            (self.inner / "HEAD").unlink(missing_ok=True)
         card = self.path / "README.md"
-        old = card.read_text(encoding="utf-8") if card.exists() else ""
-        _write_if_changed(card, card_text(self.path.name, [self.manifest(number) for number in self.versions()], old))
+        old = card.read_text(encoding="utf-8-sig", errors=_KEEP) if card.exists() else ""
+        _write_if_changed(card, card_text(self.path.resolve().name, [self.manifest(number) for number in versions], old), stage)
 
 
-def _same(head: dict[str, Any], new: dict[str, Any]) -> bool:
-    keys = ("kind", "digests", "stages", "keep_labels")
-    return all(head.get(key) == new.get(key) for key in keys) and head["rows"] == new["rows"]
+def _files(manifest: dict[str, Any]) -> list[dict[str, Any]]:
+    """The files of a version that hold its rows."""
+    return [*manifest["shards"], *manifest["dropped"]["shards"]]
 
 
-def _write_if_changed(path: Path, text: str) -> None:
-    if not path.exists() or path.read_text(encoding="utf-8") != text:
-        _write_atomically(path, text)
+def _tampered(path: Path, version: int, why: str) -> InputError:
+    return InputError(f"{path} is not the file v{version} was published with", why, "restore it, or make the version again")
 
 
-def _write_atomically(path: Path, text: str) -> None:
-    fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
-    with fresh.open("w", encoding="utf-8") as handle:
-        handle.write(text)
+def _write_if_changed(path: Path, text: str, stage: Scratch) -> None:
+    if not path.exists() or path.read_bytes() != text.encode(errors=_KEEP):
+        _write_atomically(path, text, stage)
+
+
+def _write_atomically(path: Path, text: str, stage: Scratch) -> None:
+    fresh = stage.file(path.name)
+    with fresh.open("wb") as handle:
+        handle.write(text.encode(errors=_KEEP))
         handle.flush()
         os.fsync(handle.fileno())
-    fresh.rename(path)
+    fresh.replace(path)
     sync(path.parent)
 
 
@@ -200,17 +252,19 @@ class DatasetSink(Sink):
         super().__init__(kind)
         if shards is not None and shards & (shards - 1):
             raise UsageError(f"--shards {shards} is not a power of two", mend="take 1, 2, 4, 8 and so on")
-        if path.exists() and not path.is_dir():
-            raise UsageError(f"{path} is a file, not a folder", mend="name a folder, or a file with a known suffix")
-        if path.is_dir() and any(path.iterdir()) and not (path / ".negforge").is_dir():
-            raise UsageError(f"{path} is not empty and not a dataset of negforge", mend="name a new or an empty folder")
-        self._dataset = Dataset(path)
+        with storage(path):
+            if path.exists() and not path.is_dir():
+                raise UsageError(f"{path} is a file, not a folder", mend="name a folder, or a file with a known suffix")
+            if path.is_dir() and any(path.iterdir()) and not (path / ".negforge").is_dir():
+                raise UsageError(f"{path} is not empty and not a dataset of negforge", mend="name a new or an empty folder")
+            self._dataset = Dataset(path)
+            self._stage = self._dataset.begin()
         self._shards, self._keep = shards, {"negative", *keep_labels}
         self._keep_labels = sorted(keep_labels)
-        self._stage = self._dataset.begin()
         limit = (max_memory or machine_memory() // 4) // 4
         self._rows = Partitioner(self._stage.path / "scratch-rows", limit)
         self._rest = Partitioner(self._stage.path / "scratch-rest", limit)
+        self._bytes = 0
         self._empty: pl.DataFrame | None = None
         self._asides: dict[str, ParquetShard] = {}
 
@@ -221,37 +275,54 @@ class DatasetSink(Sink):
         if self._empty is None:
             self._empty = kept.clear()
         if "label" in kept.columns and self.kind.column("label") is not None:
-            published = kept["label"].is_in([*self._keep])
+            published = kept["label"].is_in([*self._keep]).fill_null(value=False)
             rest = pl.concat(
                 [kept.filter(~published).with_columns(pl.lit(None, pl.String).alias(name) for name in DROP_NAMES), dropped], how="diagonal"
             )
             kept = kept.filter(published)
         else:
             rest = dropped
-        if kept.height:
-            self._rows.add(kept, self._keys(kept, positioned="position" in kept.columns))
-        if rest.height:
-            self._rest.add(rest, self._keys(rest, positioned=False))
+        with storage(self._dataset.path):
+            if kept.height:
+                self._bytes += int(row_bytes(kept).sum())
+                self._rows.add(kept, self._keys(kept))
+            if rest.height:
+                self._rest.add(rest, self._clusters(rest))
 
-    def _keys(self, frame: pl.DataFrame, *, positioned: bool) -> rng.U64:
-        if positioned and frame["position"].null_count() == 0:
-            # 40 bits of places, in the top bits that partitions look at.
-            return frame["position"].to_numpy().astype(np.uint64) << np.uint64(24)
-        if self.kind.clusters in frame.columns:
-            return rng.hash64(frame[self.kind.clusters])
-        # A layout without ids keeps the order it came in.
-        return np.arange(self._rows.rows, self._rows.rows + frame.height, dtype=np.uint64) << np.uint64(24)
+    def _keys(self, kept: pl.DataFrame) -> rng.U64:
+        """What rows are ordered by first: their place, else the hash of their cluster."""
+        if not self._placed(kept):
+            return self._clusters(kept)
+        if "position" in kept.columns:
+            place = kept["position"].cast(pl.Int64).fill_null(_LAST).to_numpy()
+        else:
+            place = np.arange(self._rows.rows, self._rows.rows + kept.height, dtype=np.int64)
+        return place.view(np.uint64) ^ np.uint64(1 << 63)  # negative numbers come first
 
-    def _placed(self, columns: list[str]) -> bool:
-        """Whether rows are cut into shards by their place and not by a hash."""
-        return "position" in columns or self.kind.clusters not in columns
+    def _clusters(self, frame: pl.DataFrame) -> rng.U64:
+        """The hash of each row's cluster; rows that an export dropped have one where the export itself has none."""
+        name = next((name for name in (self.kind.clusters, "anchor_id", "id") if name in frame.columns), None)
+        return rng.hash64(frame[name]) if name is not None else np.zeros(frame.height, dtype=np.uint64)
+
+    def _placed(self, frame: pl.DataFrame) -> bool:
+        """Whether rows are cut into shards by their place and not by a hash: by `position`, or a layout without ids as it came."""
+        positioned = "position" in frame.columns and self.kind.column("position") is not None
+        return positioned or self.kind.clusters not in frame.columns
 
     def aside(self, name: str, frame: pl.DataFrame) -> None:
         """Take rows of a sidecar."""
+        if name == "dropped":
+            self.digests.add(frame.clear(), frame)
+            self._rest.add(frame, self._clusters(frame))
+            return
         if name not in self._asides:
-            folder = self._stage.folder(name)
-            self._asides[name] = ParquetShard(folder / "train-00000-of-00001.parquet", frame.to_arrow().schema)
+            self._asides[name] = ParquetShard(self._folder(name) / "train-00000-of-00001.parquet", frame.to_arrow().schema)
         self._asides[name].add(frame)
+
+    def _folder(self, name: str) -> Path:
+        path = self._stage.path / "beside" / name
+        path.mkdir(parents=True)
+        return path
 
     def finish(self, history: History, report: dict[str, Any]) -> Outcome:
         """Order, cut into shards, publish."""
@@ -261,69 +332,77 @@ class DatasetSink(Sink):
             shards = self._write_data(self._empty)
             dropped = self._write_rest()
             asides = []
-            for name, shard in self._asides.items():
+            for shard in self._asides.values():
                 shard.close()
-                asides.append(_describe(shard, f"{name}/{shard.path.name}"))
-            rest = sum(shard["rows"] for shard in dropped)
+                asides.append(self._describe(shard))
+            rows, rest = sum(shard["rows"] for shard in shards), sum(shard["rows"] for shard in dropped)
+            if rows + rest != self.digests.kept + self.digests.lost:
+                raise RuntimeError(f"{self.digests.kept + self.digests.lost} rows came, {rows + rest} were written")
             manifest: dict[str, Any] = {
                 "format": FORMAT,
                 "kind": self.kind.name,
                 "created": datetime.now(UTC).isoformat(timespec="seconds"),
                 "tool": {name: metadata.version(name) for name in ("negforge", "polars", "pyarrow")},
-                "rows": sum(shard["rows"] for shard in shards),
-                "memory_bytes": sum(shard.pop("memory_bytes") for shard in shards),
-                "columns": _columns(self._stage.path / "data" / shards[0]["path"]),
+                "rows": rows,
+                "memory_bytes": sum(shard["memory_bytes"] for shard in shards),
+                "columns": [_feature(field) for field in plain_schema(self._empty.to_arrow().schema)],
                 "shards": shards,
                 "dropped": {"rows": self.digests.lost, "other_labels": rest - self.digests.lost, "shards": dropped},
                 **({"asides": asides} if asides else {}),
                 "digests": self.digests.named(),
                 "keep_labels": self._keep_labels,
                 # Rows of another label stand apart, so reading all rows does not meet an anchor's rows together.
-                "clustered": rest == self.digests.lost and not self._placed(self._empty.columns),
+                "clustered": rest == self.digests.lost and not self._placed(self._empty),
                 "stages": history,
                 "report": report,
             }
-            for file in [*dropped, *asides]:
-                file.pop("memory_bytes")
             number, unchanged = self._dataset.publish(self._stage, manifest)
             self._stage.close()
         return self._outcome(f"{self._dataset.path}@v{number}", unchanged=unchanged, version=number)
 
     def _write_data(self, empty: pl.DataFrame) -> list[dict[str, Any]]:
+        """Write the shards one after the other, so that one alone is open."""
         count = self._shard_count()
         folder = self._stage.folder("data")
-        schema = empty.to_arrow().schema
-        shards = [ParquetShard(folder / f"train-{number:05d}-of-{count:05d}.parquet", schema) for number in range(count)]
-        done, placed = 0, self._placed(empty.columns)
+        pieces = self._pieces(count)
+        place, frame = next(pieces, (count, empty))
+        found = []
+        for number in range(count):
+            shard = ParquetShard(folder / f"train-{number:05d}-of-{count:05d}.parquet", empty.to_arrow().schema)
+            while place == number:
+                shard.add(frame)
+                place, frame = next(pieces, (count, empty))
+            shard.close()
+            found.append(self._describe(shard))
+        sync(folder)
+        return found
+
+    def _pieces(self, count: int) -> Iterator[tuple[int, pl.DataFrame]]:
+        """Rows in their order, with the number of the shard they belong to."""
+        done = 0
+        bits = count.bit_length() - 1
         for part, part_key in self._rows.parts():
             frame, key = order_frame(part, part_key, self.kind)
-            places = (
-                (np.arange(done, done + frame.height) * count // self._rows.rows).astype(np.int64)
-                if placed
-                else (key >> np.uint64(64 - int(math.log2(count)))).astype(np.int64)
-                if count > 1
-                else np.zeros(frame.height, dtype=np.int64)
-            )
-            for number in np.unique(places).tolist():
-                start, end = np.searchsorted(places, [number, number + 1]).tolist()
-                shards[number].add(frame[start:end])
+            if self._placed(frame):
+                shard = np.arange(done, done + frame.height) * count // self._rows.rows
+            else:
+                shard = (key >> np.uint64(64 - bits)).astype(np.int64) if bits else np.zeros(frame.height, dtype=np.int64)
+            for number in np.unique(shard).tolist():
+                start, end = np.searchsorted(shard, [number, number + 1]).tolist()
+                yield number, frame[start:end]
             done += frame.height
-        for shard in shards:
-            shard.close()
-        sync(folder)
-        return [_describe(shard, shard.path.name) for shard in shards]
 
     def _write_rest(self) -> list[dict[str, Any]]:
         shard: ParquetShard | None = None
         for part, key in self._rest.parts():
             frame, _ = order_frame(part, key, self.kind)
             if shard is None:
-                shard = ParquetShard(self._stage.folder("dropped") / "train-00000-of-00001.parquet", frame.to_arrow().schema)
+                shard = ParquetShard(self._folder("dropped") / "train-00000-of-00001.parquet", frame.to_arrow().schema)
             shard.add(frame)
         if shard is None:
             return []
         shard.close()
-        return [_describe(shard, f"dropped/{shard.path.name}")]
+        return [self._describe(shard)]
 
     def _shard_count(self) -> int:
         if self._shards is not None:
@@ -331,21 +410,24 @@ class DatasetSink(Sink):
         head = self._dataset.newest()
         if head is not None:
             return len(self._dataset.manifest(head)["shards"])
-        return 1 << max(0, math.ceil(math.log2(max(1, self._rows.bytes) / SHARD_BYTES)))
+        return 1 << max(0, math.ceil(math.log2(max(1, self._bytes) / SHARD_BYTES)))
+
+    def _describe(self, shard: ParquetShard) -> dict[str, Any]:
+        """A written file as the manifest names it; its path is that in the stage until it is published."""
+        with shard.path.open("rb") as handle:
+            digest = hashlib.file_digest(handle, "sha256").hexdigest()
+        path = str(shard.path.relative_to(self._stage.path)).removeprefix("beside/")
+        return {
+            "path": path,
+            "rows": shard.rows,
+            "bytes": shard.path.stat().st_size,
+            "sha256": digest,
+            "memory_bytes": shard.memory_bytes,
+        }
 
     def abort(self) -> None:
         """Remove the stage folder."""
         self._stage.close()
-
-
-def _describe(shard: ParquetShard, path: str) -> dict[str, Any]:
-    with shard.path.open("rb") as handle:
-        digest = hashlib.file_digest(handle, "sha256").hexdigest()
-    return {"path": path, "rows": shard.rows, "bytes": shard.path.stat().st_size, "sha256": digest, "memory_bytes": shard.memory_bytes}
-
-
-def _columns(path: Path) -> list[dict[str, Any]]:
-    return [_feature(field) for field in pq.read_schema(path)]
 
 
 def _feature(field: pa.Field) -> dict[str, Any]:
@@ -367,33 +449,39 @@ def _feature_type(kind: pa.DataType) -> dict[str, Any]:
 
 
 def card_text(name: str, manifests: list[dict[str, Any]], old: str) -> str:
-    """The dataset's README: `configs` and true `dataset_info` for every version, and what it is; a person's own words stay."""
-    front, body = _parse_card(old)
-    newest = manifests[-1]
+    """The dataset's README: `configs` and true `dataset_info` for every version, and what it is; a person's own words stay.
+
+    manifests: ascending. Without one the card names the version to come, so that loading fails until it is there.
+    """
+    import yaml
+
+    front, own, body = _split_card(old)
+    newest = manifests[-1]["version"] if manifests else 1
     configs, infos = [], []
+    for version in [manifest["version"] for manifest in reversed(manifests)] or [newest]:
+        files = [{"split": "train", "path": f"data/v{version}/train-*"}]
+        configs.append({"config_name": f"v{version}", **({"default": True} if version == newest else {}), "data_files": files})
     for manifest in reversed(manifests):
-        version = f"v{manifest['version']}"
-        default = {"default": True} if manifest is newest else {}
-        configs.append({"config_name": version, **default, "data_files": [{"split": "train", "path": f"data/{version}/train-*"}]})
-        size = sum(shard["bytes"] for shard in manifest["shards"])
-        split = {"name": "train", "num_bytes": manifest["memory_bytes"], "num_examples": manifest["rows"]}
         infos.append(
             {
-                "config_name": version,
+                "config_name": f"v{manifest['version']}",
                 "features": manifest["columns"],
-                "splits": [split],
-                "download_size": size,
+                "splits": [{"name": "train", "num_bytes": manifest["memory_bytes"], "num_examples": manifest["rows"]}],
+                "download_size": sum(shard["bytes"] for shard in manifest["shards"]),
                 "dataset_size": manifest["memory_bytes"],
             }
         )
-    front |= {"configs": configs, "dataset_info": infos}
-    return _front_matter(front) + _with_block(body or f"\n# {name}\n", _summary(newest))
+    ours = {"configs": configs + own["configs"], "dataset_info": infos + own["dataset_info"]}
+    front += yaml.safe_dump({key: value for key, value in ours.items() if value}, sort_keys=False, allow_unicode=True, width=120)
+    summary = _summary(manifests[-1]) if manifests else "There is no version yet: its writer is at work, or died."
+    return f"---\n{front}---\n" + _with_block(body if body.strip() else f"\n# {name}\n", summary)
 
 
 def _summary(manifest: dict[str, Any]) -> str:
     version, rows, dropped = manifest["version"], manifest["rows"], manifest["dropped"]
     lines = [
-        f"A table of kind `{manifest['kind']}`: {rows:,} rows in version v{version}." + (" It has no kept rows." if rows == 0 else ""),
+        f"A table of kind `{manifest['kind']}`: {rows:,} rows in version v{version}."
+        + ("" if rows else " It has no kept rows; of such a split `load_dataset` makes a table with `streaming=True` only."),
         f"Dropped rows, each with its reason, lie in `.negforge/v{version}/dropped`: {dropped['rows']:,}; "
         f"rows of another label beside them: {dropped['other_labels']:,}.",
         "",
@@ -423,20 +511,35 @@ def _with_block(body: str, block: str) -> str:
     return f"{body.rstrip()}\n\n{block}\n"
 
 
-def _parse_card(text: str) -> tuple[dict[str, Any], str]:
+def _split_card(text: str) -> tuple[str, dict[str, list[Any]], str]:
+    """A card's YAML as a person wrote it, without our two keys; the entries of these that are not ours; and the text below.
+
+    YAML that cannot be parsed goes below, where it harms nobody and is not lost.
+    """
     import yaml
 
-    match = re.match(r"---\n(.*?)\n---\n?", text, re.DOTALL)
+    match = re.match(r"---\n(.*?)^---[ \t]*(?:\n|\Z)", text, re.DOTALL | re.MULTILINE)
     if match is None:
-        return {}, text
+        return "", {"configs": [], "dataset_info": []}, text
+    front, ours = "", False
+    for line in match[1].splitlines(keepends=True):
+        if re.match(r"[^\s#\]}-]", line):  # a key, and not its value
+            ours = re.match(r"(configs|dataset_info)\s*:", line) is not None
+        if not ours or line.startswith("#"):
+            front += line
+    body = text[match.end() :]
     try:
-        front = yaml.safe_load(match[1])
+        whole, rest = (yaml.safe_load(part) or {} for part in (match[1], front))
     except yaml.YAMLError:
-        return {}, text[match.end() :]
-    return front if isinstance(front, dict) else {}, text[match.end() :]
+        whole = rest = None
+    if not isinstance(whole, dict) or not isinstance(rest, dict):
+        return "", {"configs": [], "dataset_info": []}, f"\n```yaml\n{front}```\n{body}"
+    lists = {key: whole[key] if isinstance(whole.get(key), list) else [] for key in ("configs", "dataset_info")}
+    own = {key: [entry for entry in entries if _is_own(entry)] for key, entries in lists.items()}
+    for entry in own["configs"]:
+        entry.pop("default", None)  # ours is
+    return front, own, body
 
 
-def _front_matter(front: dict[str, Any]) -> str:
-    import yaml
-
-    return f"---\n{yaml.safe_dump(front, sort_keys=False, allow_unicode=True, width=120)}---\n"
+def _is_own(entry: Any) -> bool:
+    return isinstance(entry, dict) and re.fullmatch(r"v[0-9]+", str(entry.get("config_name"))) is None

@@ -39,3 +39,8 @@ def corpus() -> pl.DataFrame:
     """The sample's passages, with a re-cased and a re-spaced copy of a positive."""
     rows = [json.loads(line) for line in (SAMPLE / "beir" / "corpus.jsonl").read_text(encoding="utf-8").splitlines()]
     return pl.DataFrame(rows).rename({"_id": "id"})
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--update-golden` writes the golden files anew."""
+    parser.addoption("--update-golden", action="store_true", help="write tests/golden anew; review the change")

@@ -31,19 +31,17 @@ def ingest(
 
     Yields frames of n rows with `id` (query and document id), `anchor_id`, `anchor`, `positive`, `positive_id`,
     `relevance`. Judgements below `relevant` are counted as `not-relevant`. Raises InputError for an absent file, a
-    judgement that is no number, and one that names a missing query or document.
+    judgement that is no number, and one that names a query or document that is missing, blank or there with two texts.
     """
     qrels = _judgements(folder, split)
     low = qrels["relevance"] < relevant
     if low.any():
         yield Skipped("not-relevant", int(low.sum()))
     qrels = qrels.filter(~low)
-    queries = _texts(_part(folder, "queries"), set(qrels["query-id"].to_list()), "query", f"qrels/{split}.tsv")
-    documents = _texts(_part(folder, "corpus"), set(qrels["corpus-id"].to_list()), "document", f"qrels/{split}.tsv")
-    unjudged = queries.pop("", "")
-    documents.pop("", "")
+    queries, unjudged = _texts(_part(folder, "queries"), set(qrels["query-id"].to_list()), "query", f"qrels/{split}.tsv")
+    documents, _ = _texts(_part(folder, "corpus"), set(qrels["corpus-id"].to_list()), "document", f"qrels/{split}.tsv")
     if unjudged:
-        yield Skipped("query-without-positive", int(unjudged))
+        yield Skipped("query-without-positive", unjudged)
     for piece in qrels.iter_slices(1 << 14):
         query, document = piece["query-id"].to_list(), piece["corpus-id"].to_list()
         yield pl.DataFrame(
@@ -71,7 +69,7 @@ def _part(folder: Path, name: str) -> Source:
 
 def _judgements(folder: Path, split: str) -> pl.DataFrame:
     place = folder / "qrels"
-    path = next((place / f"{split}.tsv{packed}" for packed in ("", ".gz") if (place / f"{split}.tsv{packed}").exists()), None)
+    path = next((place / f"{split}.tsv{packed}" for packed in ("", ".gz", ".zst") if (place / f"{split}.tsv{packed}").exists()), None)
     if path is None:
         _part(folder, "queries")  # is it a BEIR folder at all?
         have = sorted(one.name.partition(".tsv")[0] for one in place.glob("*.tsv*")) if place.is_dir() else []
@@ -81,35 +79,35 @@ def _judgements(folder: Path, split: str) -> pl.DataFrame:
             f"{place} has {listed(have) or 'none'}",
             f"did you mean {guess}?" if guess else "name one of these",
         )
-    frames = list(open_sources(str(path))[0].batches(1 << 16))
-    if not frames:
-        raise InputError(f"{path} is empty", mend="it needs the line query-id, corpus-id, score and a line a judgement")
-    qrels = pl.concat(frames)
+    qrels = pl.concat(open_sources(str(path))[0].batches(1 << 16))
     for name in ("query-id", "corpus-id", "score"):
         if name not in qrels.columns:
-            raise missing_column(name, qrels.columns, str(path))
+            raise missing_column(name, qrels.columns, str(path), has_flag=False)
     relevance = qrels["score"].cast(pl.Float64, strict=False)
-    bad = relevance.is_null().arg_true()
+    bad = (~relevance.is_finite().fill_null(value=False)).arg_true()
     if len(bad):
         raise InputError("a judgement is not a number", f"{path} line {int(bad[0]) + 2}: {qrels['score'][int(bad[0])]!r}", "mend the line")
     return qrels.select("query-id", "corpus-id").with_columns(relevance.alias("relevance"))
 
 
-def _texts(source: Source, wanted: set[str], what: str, judged: str) -> dict[str, str]:
-    """The texts of the wanted ids; under the empty id, how many others there were."""
+def _texts(source: Source, wanted: set[str], what: str, judged: str) -> tuple[dict[str, str], int]:
+    """The texts of the wanted ids, and how many other rows there were."""
     found: dict[str, str] = {}
     others = 0
     for frame in source.batches(1 << 14):
         for name in ("_id", "text"):
             if name not in frame.columns:
-                raise missing_column(name, frame.columns, source.name)
+                raise missing_column(name, frame.columns, source.name, has_flag=False)
         ids = frame["_id"].cast(pl.String)
-        here = ids.is_in(list(wanted))
+        here = pl.Series([one in wanted for one in ids.to_list()], dtype=pl.Boolean)
         others += int((~here).sum())
-        part = frame.filter(here)
-        found.update(zip(ids.filter(here).to_list(), full_text(part).to_list(), strict=True))
+        for own, text in zip(ids.filter(here).to_list(), full_text(frame.filter(here)).to_list(), strict=True):
+            if not (text or "").strip():
+                raise InputError(f"{what} {own!r} is blank", f"{source.name}; {judged} names it", f"give its text or remove the {what}")
+            if found.setdefault(own, text) != text:
+                raise InputError(f"{what} {own!r} has two texts", source.name, "give each text its own id")
     missing = sorted(wanted - found.keys())
     if missing:
         where = f"{judged} names {what} {missing[0]!r}" + (f" and {len(missing) - 1} more" if len(missing) > 1 else "")
         raise InputError(f"{where}, which {source.name} does not have", mend=f"remove the judgement or add the {what}")
-    return {**found, "": str(others) if others else ""}
+    return found, others

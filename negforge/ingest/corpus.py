@@ -13,8 +13,7 @@ import polars as pl
 from pydantic import Field
 
 from negforge.contract import Declares
-from negforge.errors import InputError
-from negforge.records import Corpus, missing_column
+from negforge.records import Corpus, mapped
 from negforge.tables import Source
 
 DECLARES = Declares(version=1, scope="row", writes=Corpus)
@@ -35,16 +34,5 @@ def ingest(
     """
     for frame in source.batches(1 << 14):
         own = id or ("_id" if "_id" in frame.columns and "id" not in frame.columns else None)
-        renames = {}
-        for name, column in (("id", own), ("text", text), ("title", title), ("group", group)):
-            if column is None:
-                continue
-            if column not in frame.columns:
-                raise missing_column(name, frame.columns, source.name, column)
-            if column != name:
-                renames[column] = name
-        taken = set(renames.values()) & set(frame.columns)
-        if taken:
-            name = min(taken)
-            raise InputError(f"two columns claim '{name}'", f"{source.name} has one of that name", f"pass --rename {name}=source_{name}")
-        yield frame.rename(renames)
+        given = {"id": own, "text": text, "title": title, "group": group}
+        yield mapped(frame, {name: column for name, column in given.items() if column is not None}, source.name)

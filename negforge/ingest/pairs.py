@@ -16,10 +16,11 @@ from pydantic import Field
 
 from negforge.contract import Declares, Skipped
 from negforge.errors import InputError, UsageError
-from negforge.records import Pairs, missing_column
+from negforge.records import Pairs, blank, mapped, refuse_rows
 from negforge.tables import Source
 
 DECLARES = Declares(version=1, scope="row", writes=Pairs)
+_OF_A_POSITIVE = ("positive", "positive_id", "relevance", "image")
 
 
 def ingest(
@@ -36,11 +37,12 @@ def ingest(
     """Map the source's columns to those of `pairs`.
 
     Yields frames of n rows with `anchor`, `positive` and the source's other columns. A row whose list of positives is
-    empty or null makes no pair and is counted as `no-positive`. Raises InputError for a column that is not there.
+    empty or null makes no pair and is counted as `no-positive`. Raises InputError for a column that is not there, and for
+    a list of positives beside an id that is one for all.
     """
     if text is not None and (anchor, positive) != ("anchor", "positive"):
         raise UsageError("--text stands for both --anchor and --positive", mend="pass --text alone, or the two others")
-    wanted = {
+    given = {
         "anchor": text or anchor,
         "positive": text or positive,
         "id": id,
@@ -48,39 +50,51 @@ def ingest(
         "positive_id": positive_id,
         "group": group,
     }
+    columns = {name: column for name, column in given.items() if column is not None}
+    flags = {"anchor": "text", "positive": "text"} if text is not None else {}
+    done = 0
     for frame in source.batches(1 << 14):
-        for name, column in wanted.items():
-            if column is not None and column not in frame.columns:
-                raise missing_column(name if text is None else "text", frame.columns, source.name, column)
-        renames = {column: name for name, column in wanted.items() if column not in (None, name) and name != "positive"}
-        taken = set(renames.values()) & set(frame.columns)
-        if taken:
-            name = min(taken)
-            raise InputError(f"two columns claim '{name}'", f"{source.name} has one of that name", f"pass --rename {name}=source_{name}")
-        positives = frame[wanted["positive"] or ""]
-        made = frame.rename(renames)
-        if wanted["positive"] not in ("positive", wanted["anchor"]):
-            made = made.drop(wanted["positive"] or "")
-        made = made.with_columns(positives.alias("positive"))
-        if positives.dtype == pl.List:
-            yield from _exploded(made, source.name)
+        made = mapped(frame, columns, source.name, flags=flags)
+        if isinstance(made["positive"].dtype, (pl.List, pl.Array)):
+            yield from _exploded(made, source.name, done)
         else:
             yield made
+        done += frame.height
 
 
-def _exploded(frame: pl.DataFrame, where: str) -> Iterator[pl.DataFrame | Skipped]:
-    """One row for each positive of a list; ids of several gain the place in the list, so that each row has its own."""
-    without = frame.filter(pl.col("positive").list.len().fill_null(0) == 0)
-    if without.height:
-        yield Skipped("no-positive", without.height)
-    frame = frame.filter(pl.col("positive").list.len().fill_null(0) > 0)
-    together = [name for name in ("positive", "positive_id") if name in frame.columns and frame[name].dtype == pl.List]
-    if len(together) > 1 and (frame["positive"].list.len() != frame["positive_id"].list.len()).any():
-        raise InputError("lists of positives and of their ids differ in length", where, "give each positive its id")
-    places = frame.select(pl.int_ranges(pl.col("positive").list.len()).alias("__place"))
-    many = frame["positive"].list.len() > 1
-    frame = frame.with_columns(places["__place"], many.alias("__many")).explode([*together, "__place"])
+def _exploded(frame: pl.DataFrame, where: str, first_row: int) -> Iterator[pl.DataFrame | Skipped]:
+    """One row for each positive of a list; ids of several gain the place in the list, so that each row has its own.
+
+    What is said of each positive (its id, relevance, image) may be a list beside it.
+    """
+    lists = [name for name in _OF_A_POSITIVE if name in frame.columns and isinstance(frame[name].dtype, (pl.List, pl.Array))]
+    frame = frame.with_columns(pl.col(name).arr.to_list() for name in lists if isinstance(frame[name].dtype, pl.Array))
+    if frame["anchor"].dtype == pl.String:
+        refuse_rows(blank(frame["anchor"]), "anchor", where, first_row)
+    if frame["positive"].dtype == pl.List(pl.String):
+        refuse_rows(
+            frame["positive"].list.eval(pl.element().str.strip_chars().fill_null("") == "").list.any(), "positive", where, first_row
+        )
+    size = frame["positive"].list.len().fill_null(0)
+    for name in lists:
+        _refuse_sizes(frame, name, frame[name].list.len().fill_null(0) != size, where, first_row)
+    if "positive_id" in frame.columns and "positive_id" not in lists:
+        _refuse_sizes(frame, "positive_id", (size > 1) & frame["positive_id"].is_not_null(), where, first_row)
+    without = int((size == 0).sum())
+    if without:
+        yield Skipped("no-positive", without)
+    place = pl.int_ranges(pl.col("positive").list.len())
+    frame = frame.with_columns(place.alias("__place"), (size > 1).alias("__many")).filter(size > 0).explode([*lists, "__place"])
     if "id" in frame.columns:
-        numbered = pl.concat_str(pl.col("id").cast(pl.String), pl.lit("-"), pl.col("__place").cast(pl.String))
-        frame = frame.with_columns(pl.when(pl.col("__many")).then(numbered).otherwise(pl.col("id").cast(pl.String)).alias("id"))
+        own = pl.col("id").cast(pl.String)
+        numbered = pl.concat_str(own, pl.lit("-"), pl.col("__place").cast(pl.String))
+        frame = frame.with_columns(pl.when(pl.col("__many")).then(numbered).otherwise(own).alias("id"))
     yield frame.drop("__place", "__many")
+
+
+def _refuse_sizes(frame: pl.DataFrame, name: str, wrong: pl.Series, where: str, first_row: int) -> None:
+    rows = wrong.arg_true()
+    if len(rows):
+        row = int(rows[0])
+        found = f"{where} row {first_row + row + 1}: {frame['positive'][row].len()} positives beside {frame[name][row]!r:.80}"
+        raise InputError(f"columns 'positive' and '{name}' do not go together", found, f"give each positive of a list its own {name}")

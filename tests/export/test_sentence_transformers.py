@@ -55,7 +55,7 @@ def test_a_shortage_is_counted_in_rows_and_kept() -> None:
     made = negforge.run(TITLE, frame(), layout="n-tuple", n=2)
     assert made.report.counts["dropped"] == {"beyond-n": 2, "too-few": 1}
     assert made.report.counts["kept"] == 4
-    assert sorted(made.asides["dropped"]["id"]) == ["s12", "s22", "x"]
+    assert sorted(made.dropped["id"]) == ["s12", "s22", "x"]
 
 
 def test_layout_and_n_go_together() -> None:

@@ -1,0 +1,244 @@
+"""Operators as Typer commands: flags made of their signatures, help in sections, near names for what is misspelt.
+
+The three classes stand in for Typer's own. Its Click is vendored and not public, so contexts and commands are `Any` here.
+"""
+
+from __future__ import annotations
+
+import inspect
+import shutil
+import sys
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from negforge import registry
+from negforge.errors import UsageError, did_you_mean, listed
+from negforge.exits import guarded, say, usage_error
+from negforge.registry import Operator
+
+Context = Any
+WIDTH = 110  # a help page is no wider, however wide the terminal
+SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": WIDTH}
+FORMATS = ("jsonl", "csv", "arrow")
+GENERAL = ("output", "to", "json_", "dry_run", "quiet", "verbose")
+
+
+class Command(TyperCommand):
+    """A command whose help lists its flags in sections, and ends with what is in `more`: title, and rows or a line to type."""
+
+    more: tuple[tuple[str, list[tuple[str, str]] | str], ...] = ()
+
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        """Parse; UsageError in our own words."""
+        try:
+            return super().parse_args(ctx, args)
+        except typer.TyperException as error:
+            raise usage_error(error, ctx) from None
+
+    def format_options(self, ctx: Context, formatter: Any) -> None:
+        """The sections."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for one in self.get_params(ctx):
+            record = one.get_help_record(ctx)
+            if record is None:
+                continue
+            if one.param_type_name == "argument":
+                record = (one.metavar or one.name, record[1])
+            usual = "Arguments" if one.param_type_name == "argument" else "Other" if "Other" in sections else "Options"
+            sections.setdefault(getattr(one, "rich_help_panel", None) or usual, []).append(record)
+        for title, rows in [*sections.items(), *self.more]:
+            with formatter.section(title):
+                if isinstance(rows, str):
+                    formatter.write(f"{'':{formatter.current_indent}}{rows}\n")
+                else:
+                    formatter.write_dl(rows)
+
+
+class Group(TyperGroup):
+    """A group of commands; suggests the nearest for a misspelt one."""
+
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        """Parse; UsageError in our own words, and the help page where nothing was typed."""
+        if not args and self.no_args_is_help and not ctx.resilient_parsing:
+            say(ctx.get_help())
+            raise typer.Exit(2)
+        try:
+            return super().parse_args(ctx, args)
+        except typer.TyperException as error:
+            raise usage_error(error, ctx) from None
+
+    def resolve_command(self, ctx: Context, args: list[str]) -> Any:
+        """The command of that name."""
+        names = self.list_commands(ctx)
+        if args[0] not in names and not ctx.resilient_parsing:
+            mend = did_you_mean(args[0], names, f"{ctx.command_path} --help lists them")
+            raise UsageError(f"there is no command '{ctx.command_path} {args[0]}'", f"commands: {listed(names, 30)}", mend)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: Context, formatter: Any) -> None:
+        """Every command with its whole summary; Click would cut it."""
+        found: list[tuple[str, Any]] = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        rows = [(name, str(command.help).partition("\n")[0]) for name, command in found]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+class Root(Group):
+    """The app: every way a command can end passes here."""
+
+    def main(self, args: Any = None, *_: Any, standalone_mode: bool = True, **__: Any) -> Any:
+        """Run, and exit with the right code. Typer's own `main` has other ideas about pipes and interrupts."""
+        words = list(sys.argv[1:] if args is None else args)
+        self._main_shell_completion({}, "negforge")
+        code = guarded(lambda: self._call(words))
+        if not standalone_mode:
+            return code
+        sys.exit(code)
+
+    def list_commands(self, ctx: Context) -> list[str]:
+        """The verbs in the order data flows, then the rest."""
+        names = super().list_commands(ctx)
+        return [name for name in registry.VERBS if name in names] + [name for name in names if name not in registry.VERBS]
+
+    def _call(self, words: list[str]) -> int:
+        with self.make_context("negforge", words) as ctx:
+            return self.invoke(ctx) or 0
+
+
+class Verb(Group):
+    """A verb: its commands are the operators found on disk, shown unimported and built when called."""
+
+    verb = ""
+    run: Callable[[Operator, dict[str, Any]], int]
+
+    def list_commands(self, ctx: Context) -> list[str]:
+        """The operators' names."""
+        return list(registry.operators(self.verb))
+
+    def get_command(self, ctx: Context, cmd_name: str) -> Any:
+        """A stub with the summary line: help asks for every name."""
+        operator = registry.operators(self.verb).get(cmd_name)
+        return Command(cmd_name, help=operator.summary, rich_markup_mode=None) if operator is not None else None
+
+    def resolve_command(self, ctx: Context, args: list[str]) -> Any:
+        """The real command. UsageError with the nearest name for one that is not there."""
+        if ctx.resilient_parsing and args[0] not in self.list_commands(ctx):
+            return None, None, []
+        operator = registry.find(self.verb, args[0])
+        return args[0], command_of(operator, type(self).run), args[1:]
+
+
+def verb_group(name: str, run: Callable[[Operator, dict[str, Any]], int]) -> type[Verb]:
+    """The class of a verb's group; `run` gets the operator and the flags as they were given."""
+    return type(f"{name.title()}Verb", (Verb,), {"verb": name, "run": staticmethod(run)})
+
+
+def command_of(operator: Operator, run: Callable[[Operator, dict[str, Any]], int]) -> Any:
+    """An operator as a command: flags from its signature, its side inputs and the settings of its verb."""
+    from negforge.options import declared_options, json_schema
+    from negforge.showing import example, facts, reflowed
+
+    shapes = json_schema(operator)["properties"]
+    sides = {
+        side: _parameter(
+            side, str | None, typer.Option(_flag(side), metavar="TABLE", help=f"A table of {kind.kind.name}. [required]", **_in("Inputs"))
+        )
+        for side, kind in operator.sides.items()
+    }
+    options = {name: _option(name, parameter, shapes[name]) for name, parameter in declared_options(operator).items()}
+    help_text = "A folder." if operator.reads_folder else "Files, a dataset folder (DIR, DIR@v2), hf://OWNER/NAME, or - for standard input."
+    inputs = _parameter("inputs", list[str] | None, typer.Argument(metavar="INPUT", help=help_text, **_in("Inputs")))
+    ordered = [inputs, *{**sides, **options, **_general()}.values()]
+
+    def command(**values: Any) -> int:
+        return run(operator, values)
+
+    setattr(command, "__signature__", inspect.Signature(ordered))  # noqa: B010 - mypy knows no such attribute
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in ordered}
+    command.__name__ = operator.name
+    columns = min(shutil.get_terminal_size().columns, WIDTH) - 4
+    single = typer.Typer(rich_markup_mode=None, add_completion=False, context_settings=SETTINGS)
+    single.command(operator.name, cls=Command, help=reflowed(operator.doc, columns), context_settings=SETTINGS)(command)
+    built: Any = typer.main.get_command(single)
+    built.more = (("About", facts(operator)), ("Example", example(operator)))
+    return built
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _in(section: str) -> dict[str, Any]:
+    return {"rich_help_panel": section, "show_default": False}
+
+
+def _parameter(name: str, kind: Any, info: Any, default: Any = None) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, info])
+
+
+def _option(name: str, parameter: inspect.Parameter, shape: dict[str, Any]) -> inspect.Parameter:
+    """A flag. Its value stays text here: the one model of `negforge.options` checks it."""
+    from negforge.options import UNRECORDED, choices, metavar, plain_shape
+
+    kind = str(plain_shape(shape).get("type"))
+    flags = [f"{_flag(name)}/--no-{_flag(name)[2:]}"] if kind == "boolean" else [_flag(name)]
+    flags += ["-n"] if name == "num_negatives" else []
+    help_text = str(shape.get("description", ""))
+    if kind == "array" and "Repeatable." not in help_text:
+        help_text += " Repeatable."
+    values = choices(plain_shape(shape).get("items", shape))
+    info: Any = typer.Option(
+        *flags,
+        help=help_text + _default(parameter),
+        metavar=metavar(shape) or None,
+        autocompletion=_completes(values),
+        **_in("Output" if name in ("keep_labels", "shards") else "Resources, which change no row" if name in UNRECORDED else "Options"),
+    )
+    kinds: dict[str, Any] = {"boolean": bool | None, "array": list[str] | None}
+    return _parameter(name, kinds.get(kind, str | None), info)
+
+
+def _completes(values: Iterable[str]) -> Callable[[str], list[str]] | None:
+    """For the shell: those of the values that begin with what was typed."""
+    known = list(values)
+
+    def starting(incomplete: str) -> list[str]:
+        return [one for one in known if one.startswith(incomplete)]
+
+    return starting if known else None
+
+
+def _default(parameter: inspect.Parameter) -> str:
+    default = parameter.default
+    if default is parameter.empty:
+        return " [required]"
+    if default in (None, [], ""):
+        return ""
+    shown = {True: "on", False: "off"}.get(default, default) if isinstance(default, bool) else default
+    return f" [default: {', '.join(shown) if isinstance(shown, list) else shown}]"
+
+
+def _general() -> dict[str, inspect.Parameter]:
+    """Options of every stage that say where rows go and what is printed."""
+    out = "A file (.parquet, .jsonl, .csv, .arrow), a dataset folder, or - for an Arrow stream (the default in a pipe)."
+    to = typer.Option(
+        "--to",
+        metavar="[" + "|".join(FORMATS) + "]",
+        help="Format on standard output: kept rows for people, or the stream.",
+        autocompletion=_completes(FORMATS),
+        **_in("Output"),
+    )
+    switches = {
+        "json_": ("--json", "Print the report as one JSON document on standard output; needs -o.", "Output"),
+        "dry_run": ("--dry-run", "Print the plan and write nothing.", "Other"),
+        "quiet": ("--quiet", "-q", "Print no summary.", "Other"),
+        "verbose": ("--verbose", "-v", "Log each batch.", "Other"),
+    }
+    found = {"output": _parameter("output", str | None, typer.Option("--output", "-o", metavar="OUT", help=out, **_in("Output")))}
+    found["to"] = _parameter("to", str | None, to)
+    for name, (*flags, text, section) in switches.items():
+        found[name] = _parameter(name, bool, typer.Option(*flags, help=text, **_in(section)), default=False)
+    return found

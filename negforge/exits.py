@@ -1,0 +1,141 @@
+"""How a command ends: every error becomes a message on stderr and an exit code, whatever becomes of the streams."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import select
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import typer
+
+from negforge.errors import NegforgeError, StorageError, UsageError, did_you_mean
+from negforge.report import CLEAR, printable
+
+# What the operating system says when the disk or a permission is in the way, and not the program wrong.
+_STORAGE = {
+    getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EIO", "EROFS", "EACCES", "EPERM", "EFBIG", "EBADF") if hasattr(errno, name)
+}
+
+
+class Terminated(BaseException):
+    """SIGTERM came: unwind, clean up, exit 143."""
+
+
+def say(text: str) -> None:
+    """Write lines to stderr; nothing in them can steer a terminal, and a line half drawn there is cleared first."""
+    lines = "\n".join(printable(line) for line in text.split("\n"))
+    # Nobody is left to read a complaint about stderr.
+    with contextlib.suppress(OSError):
+        sys.stderr.write((CLEAR if sys.stderr.isatty() else "") + lines + "\n")
+        sys.stderr.flush()
+
+
+def guarded(call: Callable[[], int]) -> int:
+    """Run a command and return its exit code, its message said."""
+    code = _ended(call)
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        # What is left in the buffer must not complain when Python exits.
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
+
+
+def _ended(call: Callable[[], int]) -> int:
+    try:
+        with _terminable():
+            code = call()
+            sys.stdout.flush()
+            return code
+    except typer.Exit as done:
+        return done.exit_code
+    except NegforgeError as error:
+        if error.exit_code == 70:
+            say(traceback.format_exc())
+        say(f"error: {error}")
+        return error.exit_code
+    except KeyboardInterrupt:
+        say("interrupted: nothing half-written is left; the same command starts again")
+        return 130
+    except Terminated:
+        say("terminated: nothing half-written is left; the same command starts again")
+        return 143
+    except OSError as error:
+        if error.errno == errno.EPIPE and _reader_left():
+            return 0
+        if error.errno not in _STORAGE:
+            return _bug()
+        where = str(error.filename or "standard output, or the folder for temporary files")
+        say(f"error: {StorageError(f'cannot write: {error.strerror}', where, 'free some space or choose another place')}")
+        return StorageError.exit_code
+    except Exception:  # noqa: BLE001 - the last door: whatever comes becomes a message and an exit code
+        return _bug()
+
+
+def _bug() -> int:
+    say(traceback.format_exc())
+    say("error: this is a bug of negforge; please report it with the lines above")
+    return 70
+
+
+def _reader_left() -> bool:
+    """Whether the other end of our standard output is closed, so that a broken pipe is that one and nothing is wrong."""
+    with contextlib.suppress(OSError, ValueError):
+        poll = select.poll()
+        poll.register(sys.stdout.fileno(), 0)
+        return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
+    return False
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    def stop(*_: object) -> None:
+        raise Terminated
+
+    try:
+        before = signal.signal(signal.SIGTERM, stop)
+    except ValueError:  # not the main thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def whole_streams() -> None:
+    """Open what was closed of the three standard streams, so that no file of ours gets the number of one.
+
+    Reading from such a stream finds nothing; writing data to it fails.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            handle = os.open(os.devnull, os.O_WRONLY if name == "stderr" else os.O_RDONLY)  # the lowest free number: this one
+            mode = "r" if name == "stdin" else "w"
+            setattr(sys, name, os.fdopen(handle, mode, encoding="utf-8", closefd=False))
+
+
+def usage_error(error: Any, ctx: Any) -> UsageError:
+    """What the parser of the command line complains about, in our words; with the nearest name for an unknown option.
+
+    error, ctx: of the Click that Typer vendors, whose classes are not public.
+    """
+    here = f"{ctx.command_path} --help"
+    if hasattr(error, "possibilities"):
+        flags = [flag for one in ctx.command.get_params(ctx) for flag in (*one.opts, *one.secondary_opts)]
+        mend = did_you_mean(error.option_name, flags, f"{here} lists them")
+        return UsageError(f"{ctx.command_path} has no option '{error.option_name}'", mend=mend)
+    names = getattr(getattr(error, "param", None), "opts", [])
+    if names and not getattr(error.param, "required", False):
+        return UsageError(f"{names[0]}: {error.message}", mend=here)
+    what = error.format_message().rstrip(".")
+    return UsageError(what[:1].lower() + what[1:], mend=here)

@@ -1,0 +1,763 @@
+"""Change one quantity written in digits, so that both sentences cannot be true.
+
+A number is left alone unless a change of it must make the text false. Refused, by reason:
+- no quantity: `code` (versions, phone numbers, addresses, digits glued to letters), `name` (`Boeing 747`), `label`
+  (`page 5`, `type 2`), `citation`, `list-marker`, `date` (bare years too), `time`, `ordinal`, `exponent`;
+- fixed or left open by what stands beside it: `range`, `ratio`, `operand` (`3 x 4`), `statistic` (p-values, confidence
+  intervals), `bound` (30 is at least 20 and at least 25), `rank` (`the first 20`), `repeated` (said twice, in digits or
+  English words);
+- not asserted of it: `question`, `conditional`, `modal`, `negated`, `quantified` (`some boxes hold 20`), `example`,
+  `condition` (`after 5 days`, `those who own 3 cars`: what is said may hold of others too);
+- and `zero`, `singular` (one of something: its noun would have to change), `no-value`, `protected`.
+A hedged number (`about 500`) changes by at least half. Cue words are English, with the commonest of some other
+languages; all else reads digits, signs and spaces in any language.
+Source: Parcalabescu et al., VALSE, 2022 (foils by counting); Naik et al., Stress Test Evaluation for NLI, 2018.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence, Set
+from functools import lru_cache
+from itertools import pairwise, zip_longest
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import Field
+
+from negforge.contract import Declares, Edit, Refusal
+from negforge.records import Pairs
+from negforge.rng import Rng
+
+DECLARES = Declares(
+    version=1,
+    scope="row",
+    reads=Pairs,
+    edits=True,
+    label="negative",
+    opposition="contradiction",
+    evidence=("edit",),
+    verifiers=("equivalent", "known-positive"),
+    candidates=r"[0-9]",
+)
+
+_SITES = 8  # numbers of one text that are tried at most
+_VALUES_EACH = 4
+_NUMBER = re.compile(r"[0-9]+(?:[.,\u00b7'\u2019\u00a0\u202f\u2009][0-9]+| [0-9]{3}(?![0-9]))*")
+_GROUPED = re.compile(r"[1-9][0-9]{0,2}([^0-9])[0-9]{3}(?:\1[0-9]{3})*|[1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3}")
+_WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)?")
+_SENTENCE_END = re.compile(
+    r"[.!?\n\u061f\u3002\uff01\uff1f](?:(?<=\n)\s*|(?<=[\u3002\uff01\uff1f])\s*"
+    r"|(?<=[!?\u061f])[\"')\]\u201d\u2019\u00bb]*(?:\s+|\Z)"
+    # After an abbreviation comes a small letter, a digit or a name.
+    r"|(?<=\.)(?<!Mr\.)(?<!Ms\.)(?<!Dr\.)(?<!St\.)(?<!Mrs\.)(?<!Prof\.)(?<!\b[A-Z]\.)"
+    r"[\"')\]\u201d\u2019\u00bb]*\s+(?=[^\sa-z0-9]))"
+)
+_OPEN_END = re.compile(
+    " (?:(?:or|and|oder|ou|eller) (?:so|more|less|fewer|greater|higher|lower|older|younger|over|above|below|under|up"
+    "|longer|better|many|mehr|plus|mer|flere)|at (?:least|most)|minimum|maximum|plus|max|min|tops)(?![^\\W\\d_])"
+)
+_OPEN_WORDS = frozenset("or and oder ou eller least most minimum maximum plus max min tops".split())
+# What may follow a hyphen: `a 12-page book` has 12 pages, but `12-lead` and `2-aminoethyl` are names.
+_COMPOUND = re.compile(
+    r"-(?:page|person|people|man|woman|child|member|room|bedroom|story|storey|floor|seat|seater|piece|pack|count|game"
+    r"|point|question|word|item|acre|hectare|hour|minute|second|day|week|month|year|mile|kilomet(?:er|re)|met(?:er|re)"
+    r"|foot|feet|inch|pound|ounce|ton|tonne|gallon|lit(?:er|re)|cup|dollar|cent|euro|gram|kilogram|degree|fold|percent"
+    r"|cm|mm|km|kg|mg|ml)s?(?:-old|-long|-tall|-wide|-deep|-high)?(?![\w-])"
+)
+_SIGNS = "-\u2212"
+_CURRENCIES = "$\u20ac\u00a3\u00a5\u20b9"
+_QUOTES = "\"'()[].,;:!?\u201c\u201d\u2018\u2019\u00ab\u00bb\u201e"
+_CLOSING = "\"')]\u201d\u2019\u00bb"
+
+
+def _by_word(**reasons: str) -> dict[str, str]:
+    """Lists of words under their reason, as the reason of each word; an underscore is the space in a phrase."""
+    return {
+        word.replace("_", " "): reason.replace("_", "-") for reason, words in reasons.items() for word in words.split()
+    }
+
+
+# What a mark that touches the number makes of it; any other but white space makes it `code`.
+_MARK_BEFORE = _by_word(
+    fine="( =",
+    hedged="~ \u2248 \u223c",
+    bound="< > \u2264 \u2265",
+    range="\u00b1",
+    label="# \u2116 \u00a7",
+    citation="[",
+    exponent="^",
+    operand="* \u00d7 \u00f7",
+    name="\" \u201c \u201e \u00ab ' \u2018",
+)
+_MARK_AFTER = _by_word(
+    fine=". , ; : ! ? ) = \u2014 \u3002 \u060c",
+    citation="]",
+    bound="+",
+    operand="* \u00d7 \u00f7 <",
+    ratio="/",
+    exponent="^",
+    name='" \u201d \u201c \u00bb',
+)
+_SUFFIX = _by_word(ordinal="st nd rd th", time="am pm", date="s")
+# What the text between two numbers makes of both; through a `list` one number's reason passes to the others.
+_BETWEEN = _by_word(
+    range="""- \u2010 \u2011 \u2012 \u2013 \u2014 \u2212 ~ ... \u2026 \u00b1 +/- +- to through thru until or ,_or up_to
+        bis oder à a ou til till tot eller""",
+    ratio="/ : of out_of of_the out_of_the of_these of_those in in_every for_every per",
+    operand="+ * x \u00d7 \u00f7",
+    exponent="^ ^-",
+    code=". )",
+    list=", ; and ,_and & und et y og och en",
+)
+_SHARED = frozenset("label name code date ordinal citation condition bound range example statistic time".split())
+# What a word anywhere in the sentence makes of its numbers, and what a word before the number does.
+_ANYWHERE = _by_word(
+    conditional="""if unless whether suppose supposing assuming assume imagine provided wish wishes wished otherwise
+        wenn sofern hvis dersom""",
+    modal="""can could may might cannot should perhaps maybe possibly probably able capable possible likely unlikely
+        ought seems seem seemed appears believed thought kan kann können könnte peut peuvent puede pueden kunnen""",
+)
+_EARLIER = _by_word(
+    negated="""not no never neither nor none nobody nothing without hardly barely scarcely rarely seldom instead rather
+        lack lacks lacked absence fail fails failed refuse refused refuses deny denies denied unable avoid avoids
+        avoided prevent prevents prevented exclude excludes excluded excluding except false incorrect wrong myth doubt
+        doubts isn't aren't wasn't weren't doesn't don't didn't hasn't haven't hadn't won't wouldn't can't couldn't
+        shouldn't ain't mustn't needn't nicht kein keine keinen nie ne pas non não ikke inte niet geen""",
+    quantified="""some several certain various sometimes often usually typically generally normally commonly frequently
+        occasionally mostly many most few anyone any whoever whenever""",
+    condition="who whose when where while after before until since during once upon",
+)
+_CUES = frozenset((*_ANYWHERE, *_EARLIER))
+# What the last word or two before the number make of it.
+_PREVIOUS = _by_word(
+    hedged="""about around near roughly approximately approx nearly almost circa ca c estimated virtually close_to
+        etwa ungefähr rund fast environ presque cerca casi unos unas aproximadamente omtrent cirka nesten næsten
+        omkring ungefär nästan ongeveer bijna ~ \u2248 \u223c""",
+    skipped="""a an the another its their his her my our your this these those just only exactly der die das den le la
+        les el los""",
+    bound="""over than under below above beyond within exceed exceeds exceeded exceeding as minimum maximum min max
+        least most past inside reach reaches reached reaching up_to down_to minimum_of maximum_of upwards_of excess_of
+        limit_of plus_de limited_to mindestens höchstens über unter bis als moins menos más hasta almeno minst høyst
+        enn än dan < > \u2264 \u2265""",
+    rank="first last next previous top following final initial recent",
+    range="between \u00b1 +/-",
+    ratio="per every each",
+    operand="+ - \u2212 * \u00d7 x / \u00f7 minus times divided_by multiplied_by",
+    example="like say such_as e.g i.e",
+    condition="""at after before during since until till aged age ages throughout post dose_of doses_of age_of ages_of
+        concentration_of concentrations_of temperature_of cutoff_of cut-off_of threshold_of level_of levels_of""",
+    statistic="ci interval intervals iqr sd se sem p chi t z f r",
+    label="""page pages pp pg section sections sec figure figures fig figs table tables tab chapter chapters ch type
+        types phase phases stage stages grade grades class classes level levels group groups arm step steps part parts
+        volume volumes vol nr number numbers numbered version versions room route routes line lanes flight day days week
+        weeks month months year years hour hours minute question questions problem item items rule rules article
+        articles scenario model size channel season episode round game lesson unit units exercise equation note ref
+        reference references case patient subject gene receptor factor vitamin exons residues positions chromosomes
+        category scores kapitel seite tabelle nummer typ klasse kapittel side tabell chapitre numéro capítulo página
+        número tipo pagina capitolo numero hoofdstuk""",
+)
+_SECOND_WORDS = frozenset(phrase.split()[1] for phrase in _PREVIOUS if " " in phrase)
+# What the first word after the number makes of it.
+_NEXT = _by_word(
+    percent="% percent pct prozent prosent procent pourcent",
+    time="am pm a.m p.m o'clock o\u2019clock uhr hrs noon midnight",
+    ordinal="st nd rd th century",
+    operand="x \u00d7 * + - \u2212 \u00f7 /",
+    range="\u00b1 +/- +-",
+    bound="< > \u2264 \u2265",
+    statistic="confidence ci cis credible uncertainty empirical bootstrap",
+    rank="most best top leading major main worst first last next",
+)
+_ARMS = frozenset("group groups arm arms cohort cohorts dose doses".split())
+_LATER = ("after", "before", "post", "follow", "prior", "later", "earlier", "into", "from", "nach", "etter", "après")
+_P_VALUES = frozenset(("p", "pvalue", "p-value", "value", "\u03b1", "alpha", "z", "t"))
+_MONTHS = frozenset(
+    """january february april june july august september october november december jan feb apr jun jul aug sep sept oct
+    nov dec januar februar märz mai juni juli oktober dezember desember mars mei maart janvier février avril juin
+    juillet août septembre octobre novembre décembre enero febrero marzo abril mayo junio julio agosto septiembre
+    octubre noviembre diciembre gennaio febbraio aprile maggio giugno luglio settembre ottobre dicembre janeiro
+    fevereiro março maio junho julho setembro outubro novembro dezembro januari februari maj augusti augustus""".split()
+)
+_CAPITAL_MONTHS = frozenset(("May", "March", "Mar"))  # in small letters they are other words
+_YEARS = frozenset("year years yr yrs".split())
+_SPANS = _YEARS | frozenset(
+    """second seconds sec s minute minutes min mins hour hours hr h day days d week weeks wk wks month months mo decade
+    decades""".split()
+)
+_UNITS = _SPANS | frozenset(
+    """mg g kg \u00b5g \u03bcg ng pg l ml dl mm cm m km nm \u00b5m \u03bcm inch inches foot feet ft mile miles yard
+    yards lb lbs oz ounce ounces pound pounds ton tons tonnes liter liters litre litres gallon gallons cup cups mph kph
+    kwh mwh kb mb gb tb hz khz mhz ghz w kw mw v kv ma mmol mol pmol nmol kda da bp kcal calories dollars dollar cents
+    euro euros usd eur gbp nok sek dkk degrees degree \u00b0c \u00b0f mmhg pa kpa bar meter meters metre metres kilometers
+    kilometres grams kilograms acres hectares watts volts""".split()
+)
+_MOLAR = frozenset(("m", "mm", "\u00b5m", "\u03bcm", "nm"))
+# English words before a quantity. After a noun the number is a label: `pathogens 16`, `kidney 293 cells`.
+_LEADS = frozenset(
+    """is are was were be been being equals equal has have had of to by for from with and or but into in on sum also now
+    then totals total cost costs scored score got get gets bought sold made makes leaves left becomes became remains
+    spent paid exactly there =""".split()
+)
+_VERBS = _LEADS | frozenset(
+    """gave took ate found ran read wrote drew saw kept put cut hit set held built drove rode flew swam sent brought
+    caught taught fed led met slept wore grew knew threw began drank sang broke chose stole fell shot sat stood told
+    went came hid laid lent won lost beat bet bit let do does did done buy sell give take eat find run write draw see
+    keep hold build drive ride send bring catch teach feed lead meet wear grow throw begin drink break choose steal
+    tell go lay lend need want use earn work walk pay spend make add produce consume require contain include comprise
+    weigh measure lose win receive collect plant bake pick pack fit leave owe save share deliver serve live play cover
+    show yield carry travel purchase raise donate charge fill given shown drawn grown taken eaten seen underwent average
+    mean median additional extra new further remaining other full net plus versus vs v sum difference answer result
+    ratio product where y n him them us me it worth up out all both that which whom among against through via away down
+    off because so although when while out here thus we he she they you i our those these""".split()
+)
+_NO_NOUNS = frozenset(
+    ("", *"and or in of to with for by on at from as is was are were has had have which that".split())
+)
+_VERB_ENDINGS = ("ed", "ing", "s", "ly")
+_NO_SUPERLATIVE = frozenset(
+    "forest guest west test nest chest interest request harvest rest quest contest protest rainforest".split()
+)
+_SAID = {
+    word: str(value)
+    for value, words in enumerate(
+        """zero one two,twice,double,doubled,both,pair,couple three,thrice,triple,tripled four,quadruple five six seven
+        eight nine ten,decade eleven twelve,dozen thirteen fourteen fifteen sixteen seventeen eighteen
+        nineteen""".split()
+    )
+    for word in words.split(",")
+}
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_SAID |= {word: f"{ten}0" for ten, word in enumerate(_TENS, start=2)}
+_SAID |= {"quarter": "25", "half": "50", "hundred": "100", "century": "100", "thousand": "1000", "million": "1000000"}
+_SAID_WORDS = frozenset(_SAID)
+_NOTHING_SAID: frozenset[str] = frozenset()
+
+
+class _Number(NamedTuple):
+    """A number as written: its value is digits / 10^decimals, and what replaces it has digits from floor to ceiling.
+
+    key: the value in one spelling, so that equal numbers have equal keys.
+    """
+
+    digits: int
+    decimals: int
+    floor: int
+    ceiling: int
+    key: str
+
+
+class _Site(NamedTuple):
+    """A number in its text, and what its neighbours make of it. With a reason it is left alone.
+
+    below_hundred: percentages and years, which stay so. rising: a count of what there is, true of smaller counts too.
+    """
+
+    start: int
+    end: int
+    key: str
+    reason: str
+    number: _Number | None = None
+    hedged: bool = False
+    below_hundred: bool = False
+    money: bool = False
+    rising: bool = False
+
+
+class _After(NamedTuple):
+    """What touches a number on the right. stop: where the words after it begin; closed: a mark ends the phrase."""
+
+    reason: str
+    stop: int = 0
+    percent: bool = False
+    money: bool = False
+    compound: bool = False
+    closed: bool = False
+
+
+def generate(
+    batch: Pairs,
+    rng: Rng,
+    *,
+    protect: Annotated[
+        str, Field(description="Leave numbers alone that overlap a match of this regular expression.")
+    ] = r"(?!)",
+    direction: Annotated[
+        Literal["both", "up", "down"],
+        Field(description="Which way to change; `up` suits captions, for where four dogs are there are also three."),
+    ] = "both",
+    min_change: Annotated[
+        float, Field(ge=0.1, le=0.5, description="Least change, as a share of the number; hedged ones change by half.")
+    ] = 0.1,
+    num_negatives: int = 1,
+    language: str = "en",
+) -> Iterator[Edit | Refusal]:
+    """Edit each `positive` at one number, or say why not.
+
+    batch: n rows of `id`, `positive`. Yields edits (character offsets in `positive`) in order of preference, the first
+    value of every site before the second of any, twice as many as are wanted and two more; or one refusal, with the
+    reason of the first number. New values keep sign, decimals, separators and roundness, stay on their side of one, lie
+    between half and twice the old value (0.3 and 2.5 times if hedged) and stand nowhere else in the text; percentages
+    stay between 0 and 100. A count of what there is (`There are 4 ...`, `4 dogs ...`) only grows, unless `direction` is
+    `down`. language: in `en` a number after a noun is a `label`; in `de` a capital after one starts no name.
+    """
+    protected = None if protect == r"(?!)" else re.compile(protect)
+    permille, wanted = round(1000 * min_change), 2 * num_negatives + 2
+    draws = rng.integers(batch["id"], _SITES, 1 << 62)
+    for row_id, text, drawn in zip(batch["id"], batch["positive"], draws, strict=True):
+        found = [*_NUMBER.finditer(text)]
+        if not found:
+            continue
+        sites, said = _sites(text, found, language)
+        if protected is not None:
+            sites = _spared(sites, [match.span() for match in protected.finditer(text)])
+        free = [site for site in sites if not site.reason]
+        if not free:
+            yield Refusal(row_id, sites[0].reason, text[sites[0].start : sites[0].end])
+            continue
+        bits = drawn.tolist()
+        if len(free) > 1:
+            begin = bits[0] % len(free)
+            free = (free[begin:] + free[:begin])[:: -(-len(free) // _SITES)]
+        each = min(_VALUES_EACH, -(-wanted // len(free)))
+        taken = {site.key for site in sites} | said
+        choices = []
+        for site, draw in zip(free, bits, strict=False):
+            start, end = site.start, site.end
+            values = _values(text[start:end], site, taken, direction, permille, draw, each)
+            choices.append([Edit(row_id, start, end, new) for new in values])
+        edits = choices[0]
+        if len(choices) > 1:
+            edits = [edit for turn in zip_longest(*choices) for edit in turn if edit is not None]
+        yield from edits[:wanted]
+        if not edits:
+            yield Refusal(row_id, "no-value", text[free[0].start : free[0].end])
+
+
+def _spared(sites: list[_Site], spans: list[tuple[int, int]]) -> list[_Site]:
+    """The sites, with those that overlap a span `protected`."""
+    return [
+        _Site(*site[:3], "protected") if any(a < site.end and site.start < b for a, b in spans) else site
+        for site in sites
+    ]
+
+
+def _sites(text: str, found: Sequence[re.Match[str]], language: str) -> tuple[list[_Site], frozenset[str]]:
+    """Every number of a text with the first reason against a change of it, and the values the text says in words."""
+    numbers = [_parsed(token[0]) for token in found]
+    keys = [
+        _key(int(token[0]), len(token[0]))  # .05 is 0.05
+        if number is None and text[token.start() - 1 : token.start()] == "." and token[0].isdigit()
+        else number.key
+        if number
+        else token[0]
+        for number, token in zip(numbers, found, strict=True)
+    ]
+    links = _links(text, found) if len(found) > 1 else []
+    ends = [match.end() for match in _SENTENCE_END.finditer(text)]
+    words = _plain(text).split()
+    calm, ends_open, said = _CUES.isdisjoint(words), not _OPEN_WORDS.isdisjoint(words), _said(words)
+    first, last = 0, ends[0] if ends else len(text)
+    cues: list[tuple[int, str]] | None = None
+    sites: list[_Site] = []
+    for place, token in enumerate(found):
+        start, end = token.span()
+        if start >= last:
+            passed = bisect_right(ends, start)
+            first, last, cues = ends[passed - 1], ends[passed] if passed < len(ends) else len(text), None
+        link = _stronger(links, place) if links else ""
+        if link:
+            sites.append(_Site(start, end, keys[place], link))
+            continue
+        site = _judged(text, start, end, keys[place], numbers[place], first, last, language)
+        if not site.reason:
+            cues = _cues(text[first:last], calm) if cues is None else cues
+            reason = _bearing(cues, text[first:start]) if cues else ""
+            if not reason and ends_open and _OPEN_END.search(text, end, min(last, end + 48)):
+                reason = "bound"
+            if not reason and ((links and keys.count(site.key) > 1) or (said and _stands(site.key, said))):
+                reason = "repeated"
+            if reason:
+                site = _Site(start, end, site.key, reason)
+        sites.append(site)
+    if "list" in links:
+        _share(sites, links)
+    return sites, said
+
+
+def _stronger(links: list[str], place: int) -> str:
+    """What the neighbouring numbers make of the one at a place: the first reason among its two links."""
+    for link in links[max(0, place - 1) : place + 1]:
+        if link and link != "list":
+            return link
+    return ""
+
+
+def _links(text: str, found: Sequence[re.Match[str]]) -> list[str]:
+    """What the text between each number and the next makes of both."""
+    gaps = [text[one.end() : two.start()] for one, two in pairwise(found)]
+    links = [_link(gap, *found[place : place + 2]) if len(gap) <= 16 else "" for place, gap in enumerate(gaps)]
+    for place, (one, two) in enumerate(pairwise(gaps)):
+        if one == two and one in ("-", "/"):  # 2020-05-06
+            links[place] = links[place + 1] = "date"
+    return links
+
+
+def _link(gap: str, one: re.Match[str], two: re.Match[str]) -> str:
+    left, right = len(one[0]), len(two[0])
+    if "\n" in gap:
+        return ""
+    core = gap.strip(f" \u00a0\u202f%\u00b0{_CURRENCIES}").lower()
+    link = _BETWEEN.get(core, "") if core else "code"
+    if not link:
+        unit, _, word = core.rpartition(" ")
+        if word in ("-", "\u2212") and _BETWEEN.get(unit) == "list":  # `caspases -3 and -9`
+            return "list"
+        # `5 mg to 10 mg`, `5 years - 7 years`
+        return "range" if unit and " " not in unit and _BETWEEN.get(word) == "range" else ""
+    if core == ":" and left <= 2 and right == 2:
+        return "time"
+    if core == "in" and right == 4:  # a year
+        return ""
+    if (core == "," and left <= 3 and right == 3) or (gap == "-" and left == 3 and right == 4):
+        return "code"  # `1, 320`, `555-1234`
+    return link
+
+
+def _share(sites: list[_Site], links: list[str]) -> None:
+    """Pass reasons along lists: in `types 1 and 2` and in `5 and 7 days after` one word speaks of both numbers."""
+    places = [place for place, link in enumerate(links) if link == "list"]
+    for one, two in [(place, place + 1) for place in places] + [(place + 1, place) for place in reversed(places)]:
+        if sites[one].reason in _SHARED and not sites[two].reason:
+            sites[two] = _Site(*sites[two][:3], sites[one].reason)
+
+
+def _judged(
+    text: str, start: int, end: int, key: str, number: _Number | None, first: int, last: int, language: str
+) -> _Site:
+    """A number by what stands around it in its sentence, which goes from first to last."""
+    if number is None:
+        return _Site(start, end, key, "date" if re.fullmatch(r"[0-9]{1,2}\.[0-9]{1,2}\.[0-9]{2,4}", key) else "code")
+    reason, edge, hedged, money = _touching_before(text, start)
+    if reason:
+        return _Site(start, end, key, reason)
+    after = _touching_after(text, start, end, first, language)
+    if after.reason:
+        return _Site(start, end, key, after.reason)
+    following = follower = ""
+    if not (after.closed or after.compound):
+        following, follower = _followed(text[after.stop : min(last, after.stop + 48)].split(None, 2), language)
+    percent, money = after.percent or following == "percent", money or after.money
+    reason, lead, vague = _led(text, edge, first, language)
+    if reason and not ((percent or money) and (lead == "at" or reason == "label")):
+        return _Site(start, end, key, following if following in ("time", "date", "ordinal") else reason)
+    bare = not (percent or money or after.compound)
+    reason = following if following != "percent" else ""
+    reason = reason or _unfit(number, text[start:end], lead, follower, bare=bare, opens=edge == first)
+    if not reason and text[start - 1 : start] == "(" and ("/" in follower or follower in _MOLAR):
+        reason = "condition"  # `the drug (10 mg/kg) relieved pain`
+    rising = bare and (lead == "there" or (edge == first and follower != ""))
+    return _Site(start, end, key, reason, number, hedged or vague, percent or follower in _YEARS, money, rising)
+
+
+def _touching_before(text: str, start: int) -> tuple[str, int, bool, bool]:
+    """What touches a number on the left: a reason, where the words before it end, whether hedged, whether money."""
+    mark = text[start - 1 : start]
+    if mark == " ":  # by far the commonest
+        return "", start, False, False
+    edge, money = start, mark != "" and mark in _CURRENCIES
+    if money:
+        edge -= 1
+        mark = text[edge - 1 : edge]
+    if not mark or mark.isspace():
+        return "", edge, False, money
+    farther = text[edge - 2 : edge - 1]
+    if mark in _SIGNS and (not farther or farther in " \n(=:"):
+        powered = farther == "(" and text[edge - 3 : edge - 2].isalnum()  # 10(-4)
+        return "exponent" if powered else "", edge - 1, False, money
+    reason = _MARK_BEFORE.get(mark, "code")
+    if reason == "hedged":
+        return "", edge - 1, True, money
+    if reason == "fine":
+        reason = "code" if mark == "(" and farther.isalnum() else ""
+    return reason, edge, False, money
+
+
+def _touching_after(text: str, start: int, end: int, first: int, language: str) -> _After:
+    """What touches a number on the right: a percent sign, a currency, a unit by a hyphen, or an end of the phrase."""
+    mark = text[end : end + 1]
+    if mark == " ":
+        return _After("", end)
+    stop, percent, money = end, mark == "%", mark != "" and mark in _CURRENCIES
+    if percent or money:
+        stop += 1
+    elif mark == "\u00b0":
+        stop += 2 if text[stop + 1 : stop + 2] in ("C", "F") else 1
+    mark, farther = text[stop : stop + 1], text[stop + 1 : stop + 2]
+    if not mark or mark.isspace():
+        return _After("", stop, percent, money, closed=not mark)
+    if unit := _COMPOUND.match(text, stop):
+        # `7-day-old mice ...` may be true of others too.
+        return _After("condition" if unit[0].endswith("-old") else "", unit.end(), percent, money, compound=True)
+    if suffix := _WORD.match(text, stop):
+        return _After(_SUFFIX.get(suffix[0].lower(), "code"))
+    if mark in "'\u2019" and farther == "s":
+        return _After("date")
+    if mark != "/" or not (money or text[start - 1 : start] in tuple(_CURRENCIES)) or not farther.isalpha():
+        reason = _MARK_AFTER.get(mark, "code")
+        if reason != "fine":
+            return _After(reason)
+        reason = _ended(text, start, stop, first, language)
+        if reason and not (reason == "citation" and (percent or money)):
+            return _After(reason)
+    return _After("", stop, percent, money, closed=True)
+
+
+def _ended(text: str, start: int, stop: int, first: int, language: str) -> str:
+    """What a mark at `stop` makes of the number before it, or nothing if it only ends the phrase."""
+    mark, farther = text[stop], text[stop + 1 : stop + 2]
+    if mark == ")" and text[start - 1 : start] == "(":
+        return "citation"
+    if mark in ".)" and start == first and farther.isspace():
+        return "list-marker"
+    if mark == ")" and text.rfind("(", first, start) <= text.rfind(")", first, start):  # no bracket is open
+        return "list-marker"
+    if mark in ".,:;!?" and farther and not farther.isspace() and farther not in _CLOSING:
+        return "code"
+    if mark == "." and farther.isspace():
+        # In many languages a full stop makes an ordinal: `am 3. Platz`, `den 20. mai`.
+        letter = text[stop + 2 : stop + 3]
+        if letter.islower() or (language == "de" and letter.isupper() and stop - start <= 2):
+            return "ordinal"
+    return ""
+
+
+def _led(text: str, edge: int, first: int, language: str) -> tuple[str, str, bool]:
+    """What the words before a number make of it: a reason, the nearest word that matters, whether it is hedged."""
+    words = text[max(first, edge - 40) : edge].rsplit(None, 5)
+    hedged = exact = False
+    while words:
+        raw = words.pop()
+        word = raw.strip(_QUOTES).lower()
+        reason = _PREVIOUS.get(word)
+        if word in _SECOND_WORDS and words:
+            reason = _PREVIOUS.get(f"{words[-1].strip(_QUOTES).lower()} {word}", reason)
+        if not raw[-1].isalnum() and raw[-1] != "." and raw not in _PREVIOUS:
+            return _after_mark(raw, word, words[-1] if words else ""), "=" if raw[-1] == "=" else "", hedged
+        if reason == "hedged":
+            hedged = True
+        elif reason == "skipped" and (word != "a" or language == "en"):  # `il a 20 chiens`
+            exact = exact or word in ("exactly", "only", "just")
+        elif reason and reason != "skipped":
+            return reason, word, hedged
+        elif raw in _LEADS:  # true of most numbers
+            lead = "there" if word in ("are", "were") and words and words[-1].lower() == "there" else word
+            return "", "exactly" if exact else lead, hedged
+        elif word in _MONTHS or raw.strip(_QUOTES) in _CAPITAL_MONTHS:
+            return "date", word, hedged
+        elif raw.lstrip(_QUOTES)[:1].isupper() and (words or edge - 40 > first or word not in _VERBS):
+            return "name", word, hedged
+        elif word in _VERBS or word.endswith(_VERB_ENDINGS) or language != "en" or (len(word) > 2 and not word.isascii()):
+            return "", "exactly" if exact else word, hedged
+        else:
+            return "label", word, hedged
+    return "", "exactly" if exact else "", hedged
+
+
+def _after_mark(raw: str, word: str, before: str) -> str:
+    """What a word that ends in a mark makes of the number after it: mostly nothing, for a phrase ends there."""
+    if raw[-1] == "=":
+        if not {"?", "&", "@"}.isdisjoint(raw):  # the query of an address
+            return "code"
+        return "statistic" if (raw[:-1] or before).strip(_QUOTES).lower() in _P_VALUES else ""
+    if raw[-1] in ",;:)]":
+        return "statistic" if len(word) > 1 and _PREVIOUS.get(word) == "statistic" else ""
+    reason = _MARK_BEFORE.get(raw[-1], "fine")
+    return reason if reason in ("bound", "operand", "range", "label", "exponent") else ""
+
+
+def _followed(words: Sequence[str], language: str) -> tuple[str, str]:
+    """What the words after a number make of it: a reason or `percent`, and the first of them."""
+    if not words:
+        return "", ""
+    raw = words[0]
+    word = raw if raw.islower() and raw.isalpha() else raw.strip(_QUOTES).lower()
+    reason = _NEXT.get(word) or _NEXT.get(raw, "")
+    if reason:
+        return reason, word
+    second = words[1].strip(_QUOTES).lower() if len(words) > 1 else ""
+    if word == "per" and second.startswith("cent"):
+        reason = "percent"
+    elif word in _MONTHS or (word == "de" and second in _MONTHS):
+        reason = "date"
+    elif word is not raw and raw.lstrip(_QUOTES)[:1].isupper() and word not in _UNITS:
+        reason = "date" if raw.strip(_QUOTES) in _CAPITAL_MONTHS else "" if language == "de" else "name"
+    elif raw[0] == "(" and re.match(r"\([12][0-9]{3}\b", raw):  # `Nature 246 (1973)`
+        reason = "citation"
+    elif word.endswith("est") and word not in _NO_SUPERLATIVE:
+        reason = "rank"
+    elif (word in _SPANS and second.startswith(_LATER)) or (word in _UNITS and second in _ARMS):
+        reason = "condition"
+    return reason, word
+
+
+def _unfit(number: _Number, written: str, lead: str, follower: str, *, bare: bool, opens: bool) -> str:
+    """Why a number cannot change, from what it is and the words beside it, or nothing.
+
+    bare: it has neither currency nor percent nor a unit by a hyphen. opens: it is the first thing in its sentence.
+    """
+    if number.digits == 0:
+        return "zero"
+    if number.digits == 10**number.decimals:
+        return "singular"
+    if bare:
+        if len(written) == 4 and written.isdigit() and 1000 <= number.digits <= 2100 and follower not in _UNITS:
+            return "date"
+        if lead and lead not in _VERBS and not lead.endswith("ed") and follower in _NO_NOUNS:
+            return "label"  # `kinases 4 and 6`
+        if opens and follower in ("is", "was", "are", "were", "has", "had"):
+            return "name"
+    return "condition" if lead in ("by", "for") and follower in _SPANS else ""
+
+
+def _cues(sentence: str, calm: bool) -> list[tuple[int, str]]:
+    """What the words of a sentence make of its numbers: reasons, with the place from which on each holds.
+
+    calm: no cue word stands anywhere in the text.
+    """
+    if "?" in sentence or "\u061f" in sentence or "\uff1f" in sentence:
+        return [(-1, "question")]
+    cues: list[tuple[int, str]] = []
+    for match in () if calm else _WORD.finditer(sentence):
+        word = match[0].lower().replace("\u2019", "'")
+        if word in _ANYWHERE and match[0] != "May":
+            return [(-1, _ANYWHERE[word])]
+        if word in _EARLIER:
+            cues.append((match.start(), _EARLIER[word]))
+    return cues
+
+
+def _bearing(cues: list[tuple[int, str]], before: str) -> str:
+    """The first reason that bears on the number after this part of its sentence; a condition ends at the next comma."""
+    for position, reason in cues:
+        if position < len(before) and not (reason == "condition" and "," in before[position:]):
+            return reason
+    return ""
+
+
+def _plain(text: str) -> str:
+    """A text in small letters, without the marks that mostly touch words."""
+    text = text.lower().replace(",", " ").replace(".", " ").replace("-", " ")
+    return text.replace("(", " ").replace(")", " ").replace("\u2019", "'")
+
+
+def _said(words: list[str]) -> frozenset[str]:
+    """The values that a text says in English words, with each of its tens and units joined: `twenty five` is 25 too."""
+    if _SAID_WORDS.isdisjoint(words):
+        return _NOTHING_SAID
+    said = frozenset(_SAID[word] for word in _SAID_WORDS.intersection(words))
+    tens = [one for one in said if len(one) == 2 and one[1] == "0"]
+    return said.union(ten[0] + unit for ten in tens for unit in said if len(unit) == 1)
+
+
+def _stands(key: str, said: frozenset[str]) -> bool:
+    """Whether a value is among the said ones, also as so many hundreds, thousands or millions."""
+    return key in said or any(
+        scale in said and key.endswith(scale[1:]) and key[: 1 - len(scale)] in said
+        for scale in ("100", "1000", "1000000")
+    )
+
+
+@lru_cache(maxsize=1 << 14)
+def _parsed(written: str) -> _Number | None:
+    """A number from its spelling, or None for what no quantity is spelled like: `007`, `1.2.3`, `1234567`."""
+    digits = re.sub("[^0-9]", "", written)
+    if len(digits) > 15:
+        return None
+    cut = max(written.rfind(mark) for mark in ".,\u00b7")
+    whole, rest = (written[:cut], written[cut + 1 :]) if cut >= 0 else (written, "")
+    grouped = _GROUPED.fullmatch(written) is not None
+    # 1.234 and 1,234 are decimals to some and thousands to others: with as many digits a new one is right for both.
+    narrow = grouped and cut >= 0 and whole.isdigit()
+    if grouped and not (narrow and written[cut] != ","):
+        rest = ""
+    elif not (whole.isdigit() or (rest and _GROUPED.fullmatch(whole))) or (whole[0] == "0" and len(whole) > 1):
+        return None
+    elif not rest and len(written) > 6:
+        return None
+    value, size, decimals = int(digits), len(digits), len(rest)
+    # A fourth digit might want a separator, and looks like a year.
+    ceiling = 10**size - 1 if narrow or size - decimals >= 3 else 10**16
+    return _Number(value, decimals, 10 ** (size - 1) if narrow else 1, ceiling, _key(value, decimals))
+
+
+def _key(digits: int, decimals: int) -> str:
+    while decimals and digits % 10 == 0:
+        digits, decimals = digits // 10, decimals - 1
+    return f"{digits}e-{decimals}" if decimals else str(digits)
+
+
+def _values(
+    written: str, site: _Site, taken: Set[str], direction: str, permille: int, draw: int, most: int
+) -> list[str]:
+    """Up to `most` new spellings of a number, as round as the old one, by turns above and below it."""
+    number = site.number
+    if number is None:
+        raise RuntimeError("a site without a number has a reason")
+    old, decimals, one = number.digits, number.decimals, 10**number.decimals
+    least, low, high = -(-old * permille // 1000), -(-old // 2), 2 * old
+    if site.hedged:
+        least, low, high = -(-old // 2), -(-3 * old // 10), 5 * old // 2
+    low, high = max(low, number.floor), min(high, number.ceiling)
+    if old > one:
+        low = max(low, one + 1)
+    else:
+        high = min(high, one - 1)
+    if site.below_hundred and old <= 100 * one:
+        high = min(high, 100 * one - 1)
+    step = _step(old, decimals)
+    falls = direction == "down" or (direction == "both" and not site.rising)
+    above = _spread(old + least, high, step, draw >> 8) if direction != "down" else ()
+    below = _spread(low, old - least, step, draw >> 32) if falls else ()
+    plain = written.isdigit()
+    years = range(1000, 2101) if plain and not site.money else range(0)
+    fits: list[str] = []
+    for turn in zip_longest(above, below) if draw & 1 else zip_longest(below, above):
+        for value in turn:
+            if value is None or value in years or (decimals and old % 10 and value % 10 == 0):
+                continue
+            key = _key(value, decimals) if decimals else str(value)
+            if key not in taken:
+                fits.append(key if plain else _written(value, decimals, written))
+                if len(fits) == most:
+                    return fits
+    return fits
+
+
+def _step(old: int, decimals: int) -> int:
+    """The roundness to keep: 300 becomes 250 or 400 and 15 becomes 20, but 17 may become 14."""
+    step = 1
+    while old % (10 * step) == 0:
+        step *= 10
+    if step > 1:
+        return step // 2 if old // step < 4 else step
+    return 5 if old % 5 == 0 and old > 10 and not decimals else 1
+
+
+def _spread(low: int, high: int, step: int, draw: int) -> list[int]:
+    """Up to six multiples of step from low to high: one drawn, the others as far apart as they can be."""
+    first, size = -(-low // step), high // step - -(-low // step) + 1
+    if size < 1:
+        return [] if step == 1 else _spread(low, high, 1, draw)
+    stride = max(1, size // 6)
+    return [step * (first + (draw + turn * stride) % size) for turn in range(min(size, 6))]
+
+
+def _written(value: int, decimals: int, like: str) -> str:
+    """A number in the spelling of another: its separators and decimals, counted from the right."""
+    digits = [*str(value).zfill(decimals + 1)]
+    out: list[str] = []
+    for mark in reversed(like):
+        if digits:
+            out.append(digits.pop() if mark.isdigit() else mark)
+    return "".join([*digits, *reversed(out)])

@@ -1,0 +1,94 @@
+"""What to type next, after a stage that wrote something: a line that works as it stands."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+
+from negforge.errors import NegforgeError
+from negforge.inputs import sources_of
+from negforge.runner import Stage
+from negforge.tables import format_of
+
+_MOST = 50  # files of a folder that are looked into for a table to go with the one just written
+
+
+def next_command(stage: Stage, output: str | None) -> list[str]:
+    """The line `next: ...`, or nothing where the rows went to a stream or the next step cannot be known."""
+    if output in (None, "-"):
+        return []
+    words = _words(stage, Path(str(output)))
+    return ["  next: " + shlex.join(words)] if words else []
+
+
+def _words(stage: Stage, out: Path) -> list[str]:
+    verb, makes = stage.operator.verb, stage.operator.makes
+    if makes is None:
+        return _load(out)
+    if makes.name == "pairs":
+        return _after_pairs(stage, out)
+    if makes.name == "corpus":
+        return _after_corpus(stage, out)
+    if makes.name != "negatives":
+        return []
+    if verb in ("dedupe", "schedule"):
+        return ["negforge", "export", "sentence-transformers", str(out), "-o", str(_beside(out, f"{out.stem}-triplets.parquet"))]
+    return ["negforge", "dedupe", "exact", str(out), "-o", str(_dataset(out))]
+
+
+def _after_pairs(stage: Stage, out: Path) -> list[str]:
+    corpus = next(_tables(out.parent, "corpus"), None)
+    if corpus is not None:
+        return _mine(out, corpus)
+    target = str(_beside(out, "corpus.parquet"))
+    if stage.operator.reads_folder:
+        files = [path for one in stage.inputs for path in sorted(Path(str(one)).glob("corpus.jsonl*"))]
+        return ["negforge", "ingest", "corpus", *map(str, files), "-o", target]
+    # Without a corpus of their own, the positives of the others are what to choose from.
+    return ["negforge", "ingest", "corpus", str(out), "--text", "positive", "-o", target]
+
+
+def _after_corpus(stage: Stage, out: Path) -> list[str]:
+    pairs = next(_tables(out.parent, "pairs"), None)
+    if pairs is not None:
+        return _mine(pairs, out)
+    first = stage.inputs[0] if stage.inputs else "-"
+    folder = Path(first).parent if isinstance(first, str) else Path()
+    judged = any(folder.glob("queries.jsonl*")) and any(folder.glob("qrels/train.tsv*"))
+    return ["negforge", "ingest", "beir", str(folder), "-o", str(_beside(out, "pairs.parquet"))] if judged else []
+
+
+def _mine(pairs: Path, corpus: Path) -> list[str]:
+    out = str(_beside(pairs, "negatives.parquet"))
+    return ["negforge", "generate", "mine.bm25", str(pairs), "--corpus", str(corpus), "-n", "4", "-o", out]
+
+
+def _tables(folder: Path, kind: str) -> Iterator[Path]:
+    """Tables of that kind that negforge wrote into a folder."""
+    for path in sorted(folder.glob("*.parquet"))[:_MOST]:
+        try:
+            if sources_of([str(path)])[0].kind == kind and not path.name.endswith((".dropped.parquet", ".provenance.parquet")):
+                yield path
+        except (NegforgeError, OSError, pl.exceptions.PolarsError):
+            continue
+
+
+def _beside(out: Path, name: str) -> Path:
+    return out.parent / name
+
+
+def _dataset(out: Path) -> Path:
+    """A folder for the dataset that a file's rows become: new, or one of ours."""
+    folder = out.with_suffix("") if format_of(out.name)[0] else out
+    return folder if (folder / ".negforge").is_dir() or not folder.exists() else folder.with_name(f"{folder.name}-dataset")
+
+
+def _load(out: Path) -> list[str]:
+    """How the trainer's side reads an export."""
+    form = format_of(out.name)[0]
+    form = {"jsonl": "json"}.get(form, form)
+    place = f'"{form}", data_files="{out}"' if form else f'"{out}"'
+    return ["python", "-c", f'from datasets import load_dataset; print(load_dataset({place}, split="train"))']

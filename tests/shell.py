@@ -1,0 +1,96 @@
+"""Runs negforge as a shell does: in this process for its messages, in its own for streams, signals and exit codes."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import signal
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from typer.testing import CliRunner
+
+from negforge.cli import app
+
+COMMAND = [sys.executable, "-m", "negforge"]
+
+
+class Result:
+    """What a command printed and how it ended."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+
+def call(*words: str | Path, data: bytes | None = None) -> Result:
+    """Run in this process."""
+    done = CliRunner().invoke(app, [str(word) for word in words], input=data)
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return Result(done.exit_code, done.stdout, done.stderr)
+
+
+def good(*words: str | Path) -> Result:
+    """Run in this process; it must succeed."""
+    done = call(*words)
+    assert done.code == 0, done.err
+    return done
+
+
+def start(*words: str | Path, **more: Any) -> subprocess.Popen[bytes]:
+    """Start a process in a session of its own, deaf to nothing, its three streams piped unless said otherwise."""
+    streams: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    hear: Callable[[], Any] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
+    return subprocess.Popen([*COMMAND, *map(str, words)], preexec_fn=hear, start_new_session=True, **{**streams, **more})
+
+
+def run(*words: str | Path, data: bytes = b"", env: dict[str, str] | None = None, **more: Any) -> Result:
+    """Run in a process of its own, to its end."""
+    process = start(*words, env={**os.environ, **(env or {})}, **more)
+    out, err = process.communicate(data, timeout=120)
+    return Result(process.returncode, (out or b"").decode("utf-8", "replace"), (err or b"").decode("utf-8", "replace"))
+
+
+def shell(line: str, folder: Path) -> Result:
+    """Run a line of bash in a folder, `negforge` standing for this one."""
+    wrapped = f'set -o pipefail; negforge() {{ "{sys.executable}" -m negforge "$@"; }}; {line}'
+    done = subprocess.run(["bash", "-c", wrapped], cwd=folder, capture_output=True, timeout=120, check=False)
+    return Result(done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"))
+
+
+def on_terminal(words: Sequence[str | Path], columns: int = 80, env: dict[str, str] | None = None) -> Result:
+    """Run with both streams on a terminal; what they print comes back together."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    process = start(*words, stdin=slave, stdout=slave, stderr=slave, env={**os.environ, "TERM": "xterm", **(env or {})})
+    os.close(slave)
+    found = b""
+    while True:
+        try:
+            piece = os.read(master, 1 << 16)
+        except OSError:  # how Linux says that the other side is closed
+            break
+        if not piece:
+            break
+        found += piece
+    os.close(master)
+    return Result(process.wait(60), found.decode("utf-8", "replace"), "")
+
+
+def living(session: int) -> list[str]:
+    """The command lines of processes left in a session; those that ended but were not waited for do not count."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            state = (entry / "stat").read_text().rpartition(")")[2].split()
+            if int(state[3]) == session and state[0] != "Z":
+                found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+        except (OSError, IndexError, ValueError):
+            continue
+    return found

@@ -1,0 +1,154 @@
+"""`show` prints a dataset's state, `operators show` an operator's manual."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+
+import pytest
+
+from negforge import registry
+from negforge.registry import Operator
+from negforge.showing import example, facts, manual, reflowed
+from tests.shell import call, good
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with pairs, a corpus, negatives, and a dataset of two versions."""
+    folder = tmp_path_factory.mktemp("tables")
+    good("ingest", "pairs", "sample_data/pairs.jsonl", "-o", folder / "pairs.parquet")
+    good("ingest", "corpus", "sample_data/beir/corpus.jsonl", "-o", folder / "corpus.parquet")
+    mine = ["generate", "mine.bm25", folder / "pairs.parquet", "--corpus", folder / "corpus.parquet"]
+    good(*mine, "-n", "3", "-o", folder / "negatives.parquet")
+    for k in ("1", "2"):
+        good("filter", "top", folder / "negatives.parquet", "--k", k, "-o", folder / "set")
+    return folder
+
+
+def test_show_tells_versions_counts_and_stages(tables: Path) -> None:
+    """The newest version, what is beside it, each stage with its options, and the first rows."""
+    out = good("show", tables / "set").out
+    manifest = json.loads((tables / "set/.negforge/v2/manifest.json").read_text(encoding="utf-8"))
+    assert out.startswith(f"{tables}/set: negatives, v2 of v1, v2, made ")
+    assert f"  {manifest['rows']} rows in data/v2, in 1 shard\n" in out
+    assert (
+        f"  {manifest['dropped']['rows']} dropped and {manifest['dropped']['other_labels']} of another label in .negforge/v2/dropped" in out
+    )
+    assert f"  rows_digest {manifest['digests']['rows_digest']}\n" in out
+    assert [line.split(":")[0].strip() for line in out.splitlines() if ": seed " in line] == [
+        "ingest pairs",
+        "generate mine.bm25",
+        "filter top",
+    ]
+    assert "filter top: seed 0, k 2, by rank, order auto" in out
+    assert out.splitlines()[-4].split() == ["anchor", "positive", "negative", "label"]
+    assert all(len(line) <= 80 for line in out.splitlines()[1:])
+
+
+def test_show_an_older_version_and_more_rows(tables: Path) -> None:
+    """`DIR@v1` names a version; `--rows` says how many rows, also none."""
+    out = good("show", f"{tables}/set@v1", "--rows", "5").out
+    assert ", v1 of v1, v2, made" in out
+    assert "k 1" in out
+    head = next(place for place, line in enumerate(out.splitlines()) if line.startswith("anchor "))
+    assert len(out.splitlines()) == head + 6
+    assert "\nanchor " not in good("show", tables / "set", "--rows", "0").out
+
+
+def test_show_json_is_the_manifest(tables: Path) -> None:
+    """One document, the manifest as it was published."""
+    manifest = json.loads((tables / "set/.negforge/v1/manifest.json").read_text(encoding="utf-8"))
+    assert json.loads(good("show", f"{tables}/set@v1", "--json").out) == manifest
+
+
+@pytest.mark.parametrize(
+    ("spec", "code", "words"),
+    [
+        ("sett", 3, ["there is no folder", "did you mean set?"]),
+        ("nowhere/at/all", 3, ["there is no folder", "check the path"]),
+        (".", 3, ["is not a dataset of negforge"]),
+        ("pairs.parquet", 3, ["is a file, not a dataset folder"]),
+        ("set@v9", 3, ["has no version v9", "it has v1, v2"]),
+        ("set@vx", 2, ["names no version", "set@v1"]),
+        ("nowhere@v1", 3, ["there is no folder"]),
+    ],
+)
+def test_show_what_is_no_dataset(tables: Path, spec: str, code: int, words: list[str]) -> None:
+    """A missing folder, one that is something else, and a missing version are told apart; stdout stays empty."""
+    done = call("show", str(tables / spec) if spec != "." else str(tables))
+    assert (done.code, done.out) == (code, "")
+    assert all(word in done.err for word in words), done.err
+
+
+def test_what_a_dataset_holds_cannot_steer_the_terminal(tmp_path: Path) -> None:
+    """Escapes in texts and in options are shown, not obeyed."""
+    evil = "\x1b[2J\x9b31m"
+    (tmp_path / "p.jsonl").write_text(json.dumps({"anchor" + evil: f"a{evil}", "positive": f"b{evil}"}), encoding="utf-8")
+    good("ingest", "pairs", tmp_path / "p.jsonl", "--anchor", f"anchor{evil}", "-o", tmp_path / "set")
+    for done in (good("show", tmp_path / "set"), good("show", tmp_path / "set", "--json")):
+        assert done.out.replace("\n", "").isprintable()
+    assert json.loads(done.out)["stages"][0]["options"]["anchor"] == f"anchor{evil}"
+
+
+# -- manuals -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("operator", registry.every_operator(), ids=lambda one: one.title.replace(" ", "-"))
+def test_a_manual_has_everything(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every word of the docstring, every option, every fact and a line to type; and no line is wider than the terminal."""
+    monkeypatch.setenv("COLUMNS", "80")
+    text = manual(operator)
+    flat = " ".join(text.split())
+    assert " ".join(operator.doc.split()) in flat.replace("- ", "-") or " ".join(operator.doc.split()) in flat
+    for name in (*operator.options(), *operator.sides):
+        assert f"--{name.replace('_', '-')}" in text
+    assert all(len(line) <= 80 or line.strip() == example(operator) for line in text.splitlines())
+    assert "<" not in text.partition("Options:")[0].replace("<=", "").partition("Inputs:")[2]
+    assert [title for title, _ in facts(operator)][:3] == ["Reads", "Writes", "Scope"]
+    assert text.endswith(f"Example:\n  {example(operator)}\n")
+
+
+@pytest.mark.parametrize("operator", registry.every_operator(), ids=lambda one: one.title.replace(" ", "-"))
+def test_the_line_to_type_works(operator: Operator, tables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a folder with tables of the kinds it names, the example runs as it stands."""
+    root = Path.cwd()
+    for path in tables.glob("*.parquet"):
+        (tmp_path / path.name).symlink_to(path)
+    monkeypatch.chdir(tmp_path)
+    source = {"pairs": "sample_data/pairs.jsonl", "corpus": "sample_data/beir/corpus.jsonl"}
+    line = example(operator).replace("FILE", str(root / source.get(operator.name, ""))).replace("FOLDER", str(root / "sample_data/beir"))
+    words = shlex.split(line)
+    assert words[0] == "negforge"
+    missing = [word for word in words if word.endswith(".parquet") and word not in words[-1:] and not Path(word).exists()]
+    if missing:
+        pytest.skip(f"the sample has no {missing[0]}")
+    good(*words[1:])
+
+
+def test_operators_lists_and_shows() -> None:
+    """A line an operator; as JSON the declaration too; one by its name, with or without its verb."""
+    lines = good("operators").out.splitlines()
+    assert [line.split("  ")[0] for line in lines] == [one.title for one in registry.every_operator()]
+    rows = json.loads(good("operators", "--json").out)
+    assert [(row["verb"], row["name"], row["summary"]) for row in rows] == [(o.verb, o.name, o.summary) for o in registry.every_operator()]
+    assert all(row["version"] >= 1 and row["scope"] in ("row", "anchor", "table") for row in rows)
+    assert good("operators", "show", "mine.bm25").out == good("operators", "show", "generate mine.bm25").out
+
+
+@pytest.mark.parametrize(
+    ("name", "mend"), [("bm25", "did you mean mine.bm25?"), ("tpo", "did you mean top?"), ("qqqq", "negforge operators lists")]
+)
+def test_a_misspelt_operator_is_suggested(name: str, mend: str) -> None:
+    """Exit 2 and the nearest name."""
+    done = call("operators", "show", name)
+    assert (done.code, done.out) == (2, "")
+    assert f"there is no operator '{name}'" in done.err
+    assert mend in done.err
+
+
+def test_docstrings_are_wrapped_anew() -> None:
+    """Hard line ends go, paragraphs and lists stay, and the source gets a paragraph of its own."""
+    doc = "One.\n\nTwo lines\nof text.\nSource: a,\nb.\n\n- one and\n  a half\n- two"
+    assert reflowed(doc, 8) == "One.\n\nTwo lines of text.\n\nSource: a, b.\n\n\b\n- one\n  and a\n  half\n- two"
