@@ -111,15 +111,40 @@ def _type_of(values: Iterable[Any]) -> pl.DataType:
         return pl.List(_type_of(itertools.chain.from_iterable(values)))
     if kinds == {dict}:
         names = dict.fromkeys(itertools.chain.from_iterable(values))
-        # An object without keys has no column to stand in: it is read as null.
-        return pl.Struct({name: _type_of([value.get(name) for value in values]) for name in names}) if names else pl.Null()
+        return pl.Struct({name: _type_of([value.get(name) for value in values]) for name in names})
     raise ValueError("values of different types")
+
+
+def column_of(name: str, values: list[Any], dtype: pl.DataType | None = None) -> pl.Series:
+    """JSON values as a column, of the type given or their own. Raises ValueError where they have no common type.
+
+    An object without keys is null, for Parquet has no place for it.
+    """
+    dtype = dtype or _type_of(values)
+    if _holds_objects(dtype):
+        values, dtype = [_without_empty(value) for value in values], _storable(dtype)
+    try:
+        return pl.Series(name, values, dtype=dtype, strict=True)
+    except (TypeError, OverflowError, pl.exceptions.PolarsError) as error:
+        raise ValueError(str(error)) from error
+
+
+def _holds_objects(dtype: pl.DataType) -> bool:
+    return isinstance(dtype, pl.Struct) or (isinstance(dtype, pl.List) and _holds_objects(as_type(dtype.inner)))
 
 
 def _without_empty(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _without_empty(part) for name, part in value.items()} or None
     return [_without_empty(part) for part in value] if isinstance(value, list) else value
+
+
+def _storable(dtype: pl.DataType) -> pl.DataType:
+    if isinstance(dtype, pl.List):
+        return pl.List(_storable(as_type(dtype.inner)))
+    if isinstance(dtype, pl.Struct):
+        return pl.Struct({field.name: _storable(as_type(field.dtype)) for field in dtype.fields}) if dtype.fields else _NOTHING
+    return dtype
 
 
 def _words(dtype: pl.DataType) -> str:
@@ -140,10 +165,8 @@ def _jsonl(handle: IO[bytes], name: str, rows: int, _history: History) -> Iterat
             continue
         try:
             row = from_json(data, cache_strings="keys")
-        except ValueError as error:
-            _refuse_bytes(name, number, line)
-            problem = re.sub(r" at line 1 column ([0-9]+)$", r", at its character \1", str(error))
-            raise InputError(f"malformed JSON: {problem}", f"{name} line {number}: {_shown(line)}", "mend the line or remove it") from None
+        except ValueError:
+            raise _malformed(name, number, line) from None
         if not isinstance(row, dict):
             raise InputError("a line is not a JSON object", f"{name} line {number}: {_shown(line)}", "one object a line, please")
         held.append(row)
@@ -156,6 +179,17 @@ def _jsonl(handle: IO[bytes], name: str, rows: int, _history: History) -> Iterat
         yield _typed(held, numbers, types, f"{name} line")
     elif number and not types:
         raise InputError(f"{name} holds nothing but white space", mend="fetch or make it again")
+
+
+def _malformed(name: str, number: int, line: bytes) -> InputError:
+    _refuse_bytes(name, number, line)
+    try:
+        # Without the line's end the parser counts characters from its beginning.
+        from_json(line.strip())
+        problem = "white space that JSON has not"
+    except ValueError as error:
+        problem = re.sub(r" at line 1 column ([0-9]+)$", r", at its character \1", str(error))
+    return InputError(f"malformed JSON: {problem}", f"{name} line {number}: {_shown(line)}", "mend the line or remove it")
 
 
 def _shown(line: bytes) -> str:
@@ -178,30 +212,19 @@ def _not_utf8(name: str, number: int, data: bytes, at: int) -> InputError:
 def _typed(held: list[dict[str, Any]], numbers: list[int], types: dict[str, pl.DataType], place: str) -> pl.DataFrame:
     """Objects as a frame; `types`, those of the frames before, are widened to fit. place: the file, and what a number counts."""
     names = dict.fromkeys([*types, *itertools.chain.from_iterable(dict.fromkeys(map(tuple, held)))])
-    columns = []
+    columns = {}
     for name in names:
         values = [row.get(name) for row in held]
         known = types.get(name, _NOTHING)
         try:
-            column = column_of(name, values, known)
+            found = merged(known, _type_of(values))
+            columns[name] = column_of(name, values, found or known)
         except ValueError:
-            raise _mixed(name, values, numbers, known, place) from None
-        types[name] = column.dtype
-        columns.append(column)
+            found = None
+        if found is None:
+            raise _mixed(name, values, numbers, known, place)
+        types[name] = found
     return pl.DataFrame(columns)
-
-
-def column_of(name: str, values: list[Any], known: pl.DataType = _NOTHING) -> pl.Series:
-    """JSON values as a column, of the type `known` widened to fit them. Raises ValueError where they have no common type."""
-    dtype = merged(known, _type_of(values))
-    if dtype is None:
-        raise ValueError("values of different types")
-    try:
-        return pl.Series(name, values, dtype=dtype, strict=True)
-    except TypeError:
-        return pl.Series(name, [_without_empty(value) for value in values], dtype=dtype, strict=True)
-    except (OverflowError, pl.exceptions.PolarsError) as error:
-        raise ValueError(str(error)) from error
 
 
 def _mixed(name: str, values: list[Any], numbers: list[int], known: pl.DataType, place: str) -> InputError:
@@ -292,7 +315,8 @@ def _delimited(handle: IO[bytes], name: str, rows: int, sign: str) -> Iterator[p
 
 def _text_frame(header: list[str], held: list[list[str]]) -> pl.DataFrame:
     columns = zip(*held, strict=True) if held else [[]] * len(header)
-    return pl.DataFrame([pl.Series(name, values, dtype=pl.String) for name, values in zip(header, columns, strict=True)])
+    # Not a list of series: one without a name, as pandas calls its index, would be given another.
+    return pl.DataFrame({name: pl.Series(values, dtype=pl.String) for name, values in zip(header, columns, strict=True)})
 
 
 # -- Parquet and Arrow -------------------------------------------------------------------------------------------------

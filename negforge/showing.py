@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 import shutil
 import textwrap
 from pathlib import Path
@@ -98,18 +97,25 @@ def manual(operator: Operator) -> str:
 def reflowed(doc: str, columns: int) -> str:
     """A docstring as Click wraps it: a paragraph a line, the source in one of its own; a list is wrapped here, to the columns."""
     blocks: list[str] = []
-    item = False
     for line in doc.splitlines():
-        begins = not line or line.startswith(("- ", "Paper: ", "Source: ")) or (item and not line.startswith("  "))
-        item = line.startswith("- ") or (item and line.startswith("  "))
-        if begins or not blocks:
+        last = blocks[-1] if blocks else ""
+        in_list = last.startswith(_AS_IT_IS)
+        if line.startswith("- "):
+            blocks[-1:] = [f"{last}\n{line}"] if in_list else [last, f"{_AS_IT_IS}\n{line}"]
+        elif in_list and line.startswith("  "):
+            blocks[-1] += f" {line.strip()}"
+        elif not last or not line or in_list or line.startswith(("Paper: ", "Source: ")):
             blocks.append(line)
         else:
-            blocks[-1] += f" {line.strip()}"
-    wrapped = [textwrap.fill(one, columns, subsequent_indent="  ") if one.startswith("- ") else one for one in blocks]
-    text = "\n\n".join(one.strip() for one in wrapped if one)
-    # Items of one list stand together, and Click leaves them as they are.
-    return re.sub(r"(?:^|(?<=\n))- ", "\b\n- ", text.replace("\n\n- ", "\n- ")) if "\n- " not in text else _lists(text)
+            blocks[-1] += f" {line}"
+    return "\n\n".join(_filled(one, columns) if one.startswith(_AS_IT_IS) else one for one in blocks if one)
+
+
+_AS_IT_IS = "\b"  # Click leaves the lines of such a paragraph alone
+
+
+def _filled(block: str, columns: int) -> str:
+    return "\n".join(textwrap.fill(item, columns, subsequent_indent="  ") for item in block.split("\n"))
 
 
 def facts(operator: Operator) -> list[tuple[str, str]]:

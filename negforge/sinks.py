@@ -192,14 +192,19 @@ def _read_bytes(group: pa.Table, at: int, rows: int) -> int:
 
 
 def _more_bytes(group: pa.Array, piece: pa.Array) -> int:
-    """What bitmaps of nulls add: read back, plain numbers always have one, another column where its row group has nulls."""
+    """What bitmaps add: read back, they begin with the row group; plain numbers always have one, others where there are nulls."""
     kind = group.type
     if pa.types.is_struct(kind):
         return sum(_more_bytes(group.field(number), piece.field(number)) for number in range(kind.num_fields))
     inner = _more_bytes(group.flatten(), piece.flatten()) if pa.types.is_list(kind) else 0
+    here, there = (_bitmap_bytes(offset, len(piece)) for offset in (piece.offset, piece.offset - group.offset))
     wanted = bool(kind in _PLAIN_NUMBERS or pa.types.is_timestamp(kind) or group.null_count)
-    bitmap: int = (piece.offset % 8 + len(piece) + 7) // 8 if len(piece) else 0
-    return inner + (wanted - (piece.buffers()[0] is not None)) * bitmap
+    values = there - here if pa.types.is_boolean(kind) else 0
+    return inner + values + wanted * there - (piece.buffers()[0] is not None) * here
+
+
+def _bitmap_bytes(offset: int, length: int) -> int:
+    return (offset % 8 + length + 7) // 8 if length else 0
 
 
 def sync(path: Path) -> None:

@@ -416,7 +416,7 @@ class DatasetSink(Sink):
         """A written file as the manifest names it; its path is that in the stage until it is published."""
         with shard.path.open("rb") as handle:
             digest = hashlib.file_digest(handle, "sha256").hexdigest()
-        path = str(shard.path.relative_to(self._stage.path)).removeprefix("beside/")
+        path = str(shard.path.relative_to(self._stage.path))
         return {
             "path": path,
             "rows": shard.rows,

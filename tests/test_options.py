@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +51,7 @@ def test_flags_keys_and_calls_have_the_same_effect(operator: Operator, options: 
     entry = {"name": "one", "use": operator.title, "input": str(inputs), "output": str(tmp_path / "key.arrow"), **options}
     (tmp_path / "p.toml").write_text(_toml({**entry, **{name: str(path) for name, path in sides.items()}}), encoding="utf-8")
     good("run", tmp_path / "p.toml")
-    flag, key, call = ((tmp_path / f"{name}.arrow").read_bytes() for name in ("flag", "key", "call"))
-    assert flag == key == call
+    assert len({(tmp_path / f"{name}.arrow").read_bytes() for name in ("flag", "key", "call")}) == 1
     jsonschema.validate(options, {**json_schema(operator), "required": []})
 
 
@@ -170,10 +171,8 @@ def test_no_sizes(text: str) -> None:
 @given(st.text(max_size=8))
 def test_a_size_is_above_zero_or_refused(text: str) -> None:
     """No text crashes, and none gives zero bytes, which would read as no limit."""
-    try:
+    with contextlib.suppress(ValueError):
         assert size_bytes(text) >= 1
-    except ValueError:
-        pass
 
 
 def test_the_record_leaves_out_what_changes_no_row() -> None:
@@ -198,8 +197,6 @@ def test_metavars_and_choices_come_from_the_schema() -> None:
 
 def test_an_error_arrives_whole_from_a_worker() -> None:
     """An option's error survives pickling, fault by fault."""
-    import pickle
-
     fault = check(BM25, {"depth": 0})[2][0]
     again = pickle.loads(pickle.dumps(fault))
     assert (str(again), again.option) == (str(fault), "depth")

@@ -35,7 +35,7 @@ def report(stage: str, counts: dict[str, Any], place: str = "out/x.parquet", **m
 
 
 def test_a_generator_counts_slots() -> None:
-    """asked = emitted + refused + short, each by name, and what each anchor or row got."""
+    """A slot is emitted, refused or short, each by name, and what each anchor or row got."""
     assert report("generate perturb.number", GENERATED, dropped=1).lines() == [
         "generate perturb.number: asked 8, emitted 5, no-site 2, short 1 (slots)",
         "  negatives of each source row: min 0, median 2, max 2; left with none: 1",
@@ -49,7 +49,7 @@ def test_a_generator_counts_slots() -> None:
 
 
 def test_another_stage_counts_rows() -> None:
-    """seen = kept + dropped + dropped before, each reason by name."""
+    """A row is kept, dropped for a reason, or was dropped before."""
     counts = {"seen": 9, "kept": 1, "dropped": {"before": 3, "beyond-k": 5}}
     assert report("filter top", counts, dropped=8).lines() == [
         "filter top: seen 9, kept 1, dropped 5: beyond-k 5; dropped before 3 (rows)",
@@ -76,12 +76,15 @@ def test_rows_that_pass_on_need_no_digest(place: str) -> None:
     assert place in lines[1] or "the first of them shown" in lines[1]
 
 
-def test_a_dataset_counts_what_trainers_read(tmp_path: Path) -> None:
+def test_a_dataset_counts_what_trainers_read(tmp_path: Path, pairs: pl.DataFrame, corpus: pl.DataFrame) -> None:
     """The rows in its shards, those of another label, and the dropped ones are three counts."""
-    pairs = pl.DataFrame({"anchor": ["a moon", "b bread"], "positive": ["the moon", "a bread"], "positive_id": ["1", "2"]})
-    corpus = pl.DataFrame({"id": ["1", "2", "3"], "text": ["the moon", "a bread", "a moon b bread"]})
-    made = negforge.run("generate mine.bm25", pairs, corpus=corpus, num_negatives=1, output=str(tmp_path / "set"))
-    assert f"wrote 2 rows to {tmp_path}/set@v1, beside them 2 of another label" in made.report.lines()[-2]
+    mined = negforge.run("generate mine.bm25", pairs, corpus=corpus, num_negatives=3)
+    made = negforge.run("filter top", mined.kept, k=2, output=tmp_path / "set")
+    manifest = json.loads((tmp_path / "set/.negforge/v1/manifest.json").read_text(encoding="utf-8"))
+    other, dropped = manifest["dropped"]["other_labels"], manifest["dropped"]["rows"]
+    wanted = f"  wrote {manifest['rows']} rows to {tmp_path}/set@v1, beside them {other} of another label and {dropped} dropped ("
+    assert made.report.lines()[-2].startswith(wanted)
+    assert min(other, dropped) > 0
 
 
 def test_the_document_is_the_same_counts() -> None:

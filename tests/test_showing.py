@@ -20,7 +20,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tables")
     good("ingest", "pairs", "sample_data/pairs.jsonl", "-o", folder / "pairs.parquet")
     good("ingest", "corpus", "sample_data/beir/corpus.jsonl", "-o", folder / "corpus.parquet")
-    mine = ["generate", "mine.bm25", folder / "pairs.parquet", "--corpus", folder / "corpus.parquet"]
+    mine: list[str | Path] = ["generate", "mine.bm25", folder / "pairs.parquet", "--corpus", folder / "corpus.parquet"]
     good(*mine, "-n", "3", "-o", folder / "negatives.parquet")
     for k in ("1", "2"):
         good("filter", "top", folder / "negatives.parquet", "--k", k, "-o", folder / "set")
@@ -150,5 +150,5 @@ def test_a_misspelt_operator_is_suggested(name: str, mend: str) -> None:
 
 def test_docstrings_are_wrapped_anew() -> None:
     """Hard line ends go, paragraphs and lists stay, and the source gets a paragraph of its own."""
-    doc = "One.\n\nTwo lines\nof text.\nSource: a,\nb.\n\n- one and\n  a half\n- two"
-    assert reflowed(doc, 8) == "One.\n\nTwo lines of text.\n\nSource: a, b.\n\n\b\n- one\n  and a\n  half\n- two"
+    doc = "One.\n\nTwo lines\nof text.\nSource: a,\nb.\n\n- one and\n  a half\n- two\nmore"
+    assert reflowed(doc, 8) == "One.\n\nTwo lines of text.\n\nSource: a, b.\n\n\b\n- one\n  and a\n  half\n- two\n\nmore"

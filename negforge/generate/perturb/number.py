@@ -18,7 +18,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from functools import lru_cache
 from itertools import pairwise, zip_longest
 from typing import Annotated, Literal, NamedTuple
@@ -57,7 +58,6 @@ _OPEN_END = re.compile(
     " (?:(?:or|and|oder|ou|eller) (?:so|more|less|fewer|greater|higher|lower|older|younger|over|above|below|under|up"
     "|longer|better|many|mehr|plus|mer|flere)|at (?:least|most)|minimum|maximum|plus|max|min|tops)(?![^\\W\\d_])"
 )
-_OPEN_WORDS = frozenset("or and oder ou eller least most minimum maximum plus max min tops".split())
 # What may follow a hyphen: `a 12-page book` has 12 pages, but `12-lead` and `2-aminoethyl` are names.
 _COMPOUND = re.compile(
     r"-(?:page|person|people|man|woman|child|member|room|bedroom|story|storey|floor|seat|seater|piece|pack|count|game"
@@ -65,10 +65,18 @@ _COMPOUND = re.compile(
     r"|foot|feet|inch|pound|ounce|ton|tonne|gallon|lit(?:er|re)|cup|dollar|cent|euro|gram|kilogram|degree|fold|percent"
     r"|cm|mm|km|kg|mg|ml)s?(?:-old|-long|-tall|-wide|-deep|-high)?(?![\w-])"
 )
+_RATE = re.compile(
+    r"[- ](?:year|yr|y|month|week|day)s?[- ](?:[\w-]+ ){0,2}"
+    r"(?:survival|mortality|risk|rate|incidence|recurrence|relapse|outcome|prognosis|DSS|EFS|PFS|OS)\b"
+)
 _SIGNS = "-\u2212"
 _CURRENCIES = "$\u20ac\u00a3\u00a5\u20b9"
 _QUOTES = "\"'()[].,;:!?\u201c\u201d\u2018\u2019\u00ab\u00bb\u201e"
 _CLOSING = "\"')]\u201d\u2019\u00bb"
+
+
+def _words(listed: str) -> frozenset[str]:
+    return frozenset(listed.split())
 
 
 def _by_word(**reasons: str) -> dict[str, str]:
@@ -78,6 +86,7 @@ def _by_word(**reasons: str) -> dict[str, str]:
     }
 
 
+_OPEN_WORDS = _words("or and oder ou eller least most minimum maximum plus max min tops")
 # What a mark that touches the number makes of it; any other but white space makes it `code`.
 _MARK_BEFORE = _by_word(
     fine="( =",
@@ -110,7 +119,7 @@ _BETWEEN = _by_word(
     code=". )",
     list=", ; and ,_and & und et y og och en",
 )
-_SHARED = frozenset("label name code date ordinal citation condition bound range example statistic time".split())
+_SHARED = _words("label name code date ordinal citation condition bound range example statistic time")
 # What a word anywhere in the sentence makes of its numbers, and what a word before the number does.
 _ANYWHERE = _by_word(
     conditional="""if unless whether suppose supposing assuming assume imagine provided wish wishes wished otherwise
@@ -169,66 +178,56 @@ _NEXT = _by_word(
     statistic="confidence ci cis credible uncertainty empirical bootstrap",
     rank="most best top leading major main worst first last next",
 )
-_ARMS = frozenset("group groups arm arms cohort cohorts dose doses".split())
+_ARMS = _words("group groups arm arms cohort cohorts dose doses")
 _LATER = ("after", "before", "post", "follow", "prior", "later", "earlier", "into", "from", "nach", "etter", "après")
-_P_VALUES = frozenset(("p", "pvalue", "p-value", "value", "\u03b1", "alpha", "z", "t"))
-_MONTHS = frozenset(
-    """january february april june july august september october november december jan feb apr jun jul aug sep sept oct
+_P_VALUES = frozenset(("p", "2p", "pvalue", "p-value", "value", "\u03b1", "alpha", "z", "t"))
+_MONTHS = _words("""
+    january february april june july august september october november december jan feb apr jun jul aug sep sept oct
     nov dec januar februar märz mai juni juli oktober dezember desember mars mei maart janvier février avril juin
     juillet août septembre octobre novembre décembre enero febrero marzo abril mayo junio julio agosto septiembre
     octubre noviembre diciembre gennaio febbraio aprile maggio giugno luglio settembre ottobre dicembre janeiro
-    fevereiro março maio junho julho setembro outubro novembro dezembro januari februari maj augusti augustus""".split()
-)
+    fevereiro março maio junho julho setembro outubro novembro dezembro januari februari maj augusti augustus""")
 _CAPITAL_MONTHS = frozenset(("May", "March", "Mar"))  # in small letters they are other words
-_YEARS = frozenset("year years yr yrs".split())
-_SPANS = _YEARS | frozenset(
-    """second seconds sec s minute minutes min mins hour hours hr h day days d week weeks wk wks month months mo decade
-    decades""".split()
-)
-_UNITS = _SPANS | frozenset(
-    """mg g kg \u00b5g \u03bcg ng pg l ml dl mm cm m km nm \u00b5m \u03bcm inch inches foot feet ft mile miles yard
+_YEARS = _words("year years yr yrs")
+_SPANS = _YEARS | _words("""
+    second seconds sec s minute minutes min mins hour hours hr h day days d week weeks wk wks month months mo decade
+    decades""")
+_UNITS = _SPANS | _words("""
+    mg g kg \u00b5g \u03bcg ng pg l ml dl mm cm m km nm \u00b5m \u03bcm inch inches foot feet ft mile miles yard
     yards lb lbs oz ounce ounces pound pounds ton tons tonnes liter liters litre litres gallon gallons cup cups mph kph
     kwh mwh kb mb gb tb hz khz mhz ghz w kw mw v kv ma mmol mol pmol nmol kda da bp kcal calories dollars dollar cents
-    euro euros usd eur gbp nok sek dkk degrees degree \u00b0c \u00b0f mmhg pa kpa bar meter meters metre metres kilometers
-    kilometres grams kilograms acres hectares watts volts""".split()
-)
+    euro euros usd eur gbp nok sek dkk degrees degree \u00b0c \u00b0f mmhg pa kpa bar meter meters metre metres
+    kilometers kilometres grams kilograms acres hectares watts volts""")
 _MOLAR = frozenset(("m", "mm", "\u00b5m", "\u03bcm", "nm"))
 # English words before a quantity. After a noun the number is a label: `pathogens 16`, `kidney 293 cells`.
-_LEADS = frozenset(
-    """is are was were be been being equals equal has have had of to by for from with and or but into in on sum also now
+_LEADS = _words("""
+    is are was were be been being equals equal has have had of to by for from with and or but into in on sum also now
     then totals total cost costs scored score got get gets bought sold made makes leaves left becomes became remains
-    spent paid exactly there =""".split()
-)
-_VERBS = _LEADS | frozenset(
-    """gave took ate found ran read wrote drew saw kept put cut hit set held built drove rode flew swam sent brought
+    spent paid exactly there =""")
+_VERBS = _LEADS | _words("""
+    gave took ate found ran read wrote drew saw kept put cut hit set held built drove rode flew swam sent brought
     caught taught fed led met slept wore grew knew threw began drank sang broke chose stole fell shot sat stood told
     went came hid laid lent won lost beat bet bit let do does did done buy sell give take eat find run write draw see
     keep hold build drive ride send bring catch teach feed lead meet wear grow throw begin drink break choose steal
     tell go lay lend need want use earn work walk pay spend make add produce consume require contain include comprise
-    weigh measure lose win receive collect plant bake pick pack fit leave owe save share deliver serve live play cover
-    show yield carry travel purchase raise donate charge fill given shown drawn grown taken eaten seen underwent average
-    mean median additional extra new further remaining other full net plus versus vs v sum difference answer result
-    ratio product where y n him them us me it worth up out all both that which whom among against through via away down
-    off because so although when while out here thus we he she they you i our those these""".split()
-)
-_NO_NOUNS = frozenset(
-    ("", *"and or in of to with for by on at from as is was are were has had have which that".split())
-)
+    weigh measure lose win receive collect plant bake pick pack fit leave own owe save share deliver serve live play
+    cover show hear heard yield carry travel purchase raise donate charge fill given shown drawn grown taken eaten seen
+    underwent average mean median additional extra new further remaining other full net plus versus vs v sum difference
+    answer result ratio product where y n him them us me it worth up out all both that which whom among against through
+    via away down off because so although when while here thus we he she they you i our those these""")
+_KNOWN = _VERBS | _CUES
+_NO_NOUNS = _words("and or in of to with for by on at from as is was are were has had have which that") | {""}
 _VERB_ENDINGS = ("ed", "ing", "s", "ly")
-_NO_SUPERLATIVE = frozenset(
-    "forest guest west test nest chest interest request harvest rest quest contest protest rainforest".split()
+_NO_SUPERLATIVE = _words(
+    "forest guest west test nest chest interest request harvest rest quest contest protest rainforest"
 )
-_SAID = {
-    word: str(value)
-    for value, words in enumerate(
-        """zero one two,twice,double,doubled,both,pair,couple three,thrice,triple,tripled four,quadruple five six seven
-        eight nine ten,decade eleven twelve,dozen thirteen fourteen fifteen sixteen seventeen eighteen
-        nineteen""".split()
-    )
-    for word in words.split(",")
-}
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
-_SAID |= {word: f"{ten}0" for ten, word in enumerate(_TENS, start=2)}
+_UNITS_SAID = """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
+    seventeen eighteen nineteen"""
+_TENS_SAID = "twenty thirty forty fifty sixty seventy eighty ninety"
+_SAID = {word: str(value) for value, word in enumerate(_UNITS_SAID.split())}
+_SAID |= {word: f"{ten}0" for ten, word in enumerate(_TENS_SAID.split(), start=2)}
+_SAID |= dict.fromkeys(("twice", "double", "doubled", "both", "pair", "couple"), "2")
+_SAID |= dict.fromkeys(("thrice", "triple", "tripled"), "3") | {"quadruple": "4", "decade": "10", "dozen": "12"}
 _SAID |= {"quarter": "25", "half": "50", "hundred": "100", "century": "100", "thousand": "1000", "million": "1000000"}
 _SAID_WORDS = frozenset(_SAID)
 _NOTHING_SAID: frozenset[str] = frozenset()
@@ -428,7 +427,7 @@ def _share(sites: list[_Site], links: list[str]) -> None:
     """Pass reasons along lists: in `types 1 and 2` and in `5 and 7 days after` one word speaks of both numbers."""
     places = [place for place, link in enumerate(links) if link == "list"]
     for one, two in [(place, place + 1) for place in places] + [(place + 1, place) for place in reversed(places)]:
-        if sites[one].reason in _SHARED and not sites[two].reason:
+        if sites[one].reason in _SHARED and sites[two].reason not in _SHARED:
             sites[two] = _Site(*sites[two][:3], sites[one].reason)
 
 
@@ -454,8 +453,11 @@ def _judged(
     bare = not (percent or money or after.compound)
     reason = following if following != "percent" else ""
     reason = reason or _unfit(number, text[start:end], lead, follower, bare=bare, opens=edge == first)
-    if not reason and text[start - 1 : start] == "(" and ("/" in follower or follower in _MOLAR):
-        reason = "condition"  # `the drug (10 mg/kg) relieved pain`
+    if not reason and (
+        # `the drug (10 mg/kg) relieved pain`, `a 5-year survival of 80 %`
+        (text[start - 1 : start] == "(" and ("/" in follower or follower in _MOLAR)) or _RATE.match(text, end)
+    ):
+        reason = "condition"
     rising = bare and (lead == "there" or (edge == first and follower != ""))
     return _Site(start, end, key, reason, number, hedged or vague, percent or follower in _YEARS, money, rising)
 
@@ -555,13 +557,18 @@ def _led(text: str, edge: int, first: int, language: str) -> tuple[str, str, boo
             return "", "exactly" if exact else lead, hedged
         elif word in _MONTHS or raw.strip(_QUOTES) in _CAPITAL_MONTHS:
             return "date", word, hedged
-        elif raw.lstrip(_QUOTES)[:1].isupper() and (words or edge - 40 > first or word not in _VERBS):
+        elif raw.lstrip(_QUOTES)[:1].isupper() and (words or edge - 40 > first or word not in _KNOWN):
             return "name", word, hedged
-        elif word in _VERBS or word.endswith(_VERB_ENDINGS) or language != "en" or (len(word) > 2 and not word.isascii()):
-            return "", "exactly" if exact else word, hedged
-        else:
+        elif language == "en" and _is_noun(word):
             return "label", word, hedged
+        else:
+            return "", "exactly" if exact else word, hedged
     return "", "exactly" if exact else "", hedged
+
+
+def _is_noun(word: str) -> bool:
+    """Whether a word before a number is taken for an English noun: for none of the verbs and small words known."""
+    return word not in _KNOWN and not word.endswith(_VERB_ENDINGS) and (word.isascii() or len(word) < 3)
 
 
 def _after_mark(raw: str, word: str, before: str) -> str:
@@ -606,10 +613,6 @@ def _unfit(number: _Number, written: str, lead: str, follower: str, *, bare: boo
 
     bare: it has neither currency nor percent nor a unit by a hyphen. opens: it is the first thing in its sentence.
     """
-    if number.digits == 0:
-        return "zero"
-    if number.digits == 10**number.decimals:
-        return "singular"
     if bare:
         if len(written) == 4 and written.isdigit() and 1000 <= number.digits <= 2100 and follower not in _UNITS:
             return "date"
@@ -617,7 +620,11 @@ def _unfit(number: _Number, written: str, lead: str, follower: str, *, bare: boo
             return "label"  # `kinases 4 and 6`
         if opens and follower in ("is", "was", "are", "were", "has", "had"):
             return "name"
-    return "condition" if lead in ("by", "for") and follower in _SPANS else ""
+    if lead in ("by", "for") and follower in _SPANS:
+        return "condition"
+    if number.digits in (0, 10**number.decimals):
+        return "singular" if number.digits else "zero"
+    return ""
 
 
 def _cues(sentence: str, calm: bool) -> list[tuple[int, str]]:
@@ -681,9 +688,11 @@ def _parsed(written: str) -> _Number | None:
     narrow = grouped and cut >= 0 and whole.isdigit()
     if grouped and not (narrow and written[cut] != ","):
         rest = ""
-    elif not (whole.isdigit() or (rest and _GROUPED.fullmatch(whole))) or (whole[0] == "0" and len(whole) > 1):
-        return None
-    elif not rest and len(written) > 6:
+    elif (
+        not (whole.isdigit() or (rest and _GROUPED.fullmatch(whole)))
+        or (whole[0] == "0" and len(whole) > 1)
+        or (not rest and len(written) > 6)
+    ):
         return None
     value, size, decimals = int(digits), len(digits), len(rest)
     # A fourth digit might want a separator, and looks like a year.
@@ -698,7 +707,7 @@ def _key(digits: int, decimals: int) -> str:
 
 
 def _values(
-    written: str, site: _Site, taken: Set[str], direction: str, permille: int, draw: int, most: int
+    written: str, site: _Site, taken: AbstractSet[str], direction: str, permille: int, draw: int, most: int
 ) -> list[str]:
     """Up to `most` new spellings of a number, as round as the old one, by turns above and below it."""
     number = site.number

@@ -1,0 +1,145 @@
+"""What tests run in processes of their own: writers that die at a chosen moment, and the work of pools."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow.parquet as pq
+
+from negforge.records import NEGATIVES
+from negforge.sinks import Outcome
+from negforge.store import DatasetSink
+
+# -- tables ------------------------------------------------------------------------------------------------------------
+
+
+def negatives(rows: int, mark: str = "a", words: int = 3) -> pl.DataFrame:
+    """Rows of three to an anchor: every fifth dropped, every seventh `unknown`, every eleventh `positive`."""
+    number = np.arange(rows)
+    place = pl.Series("n", number)
+    text = pl.Series("t", [" ".join(f"w{(one * 7 + word) % 5003}" for word in range(words)) for one in number.tolist()], dtype=pl.String)
+    label = np.where(number % 11 == 10, "positive", np.where(number % 7 == 6, "unknown", "negative"))
+    lost = number % 5 == 4
+    return pl.select(
+        id=pl.format("{}-{}", pl.lit(mark), place),
+        anchor_id=pl.format("q{}", place // 3),
+        anchor=pl.format("question {}", place // 3),
+        positive=pl.format("right {} {}", place // 3, text),
+        negative=pl.format("wrong {} {} {}", pl.lit(mark), place, text),
+        label=pl.Series(label, dtype=pl.String),
+        opposition=pl.repeat("neutral", rows, dtype=pl.String),
+        evidence=pl.concat_list(pl.repeat("not-known-positive", rows, dtype=pl.String)),
+        source_id=pl.format("s{}", place // 3),
+        source_ids=pl.concat_list(pl.format("s{}", place // 3)),
+        initial_label=pl.repeat("negative", rows, dtype=pl.String),
+        operator=pl.repeat("mine.toy", rows, dtype=pl.String),
+        operator_version=pl.repeat(1, rows, dtype=pl.Int64),
+        options_digest=pl.repeat("0", rows, dtype=pl.String),
+        seed=pl.repeat(0, rows, dtype=pl.Int64),
+        draw=place % 3,
+        rank=pl.when(place % 2 == 0).then(place),
+        score_toy=place / 7,
+        dropped_by=pl.when(pl.Series(lost)).then(pl.lit("filter toy")),
+        drop_reason=pl.when(pl.Series(lost)).then(pl.lit("low")),
+        drop_value=pl.when(pl.Series(lost)).then(pl.format("{}", place)),
+    )
+
+
+def write(path: Path, frame: pl.DataFrame, *, batch: int = 1000, mark: str = "", **options: Any) -> Outcome:
+    """Write a version, as a stage does."""
+    sink = DatasetSink(NEGATIVES, path, **{"shards": None, "keep_labels": [], **options})
+    try:
+        for piece in frame.iter_slices(batch) if frame.height else [frame]:
+            sink.write(piece)
+        return sink.finish([{"stage": f"generate mine.toy{mark}", "version": 1, "options": {}, "seed": 0, "counts": {}}], {})
+    except BaseException:
+        sink.abort()
+        raise
+
+
+# -- writers that die --------------------------------------------------------------------------------------------------
+
+
+def _count_moments(act: Callable[[int], None]) -> None:
+    """Call `act` with 1, 2, ... before each thing that the process does to files."""
+    done = 0
+
+    def step() -> None:
+        nonlocal done
+        done += 1
+        act(done)
+
+    def audit(event: str, args: tuple[Any, ...]) -> None:
+        written = event == "open" and isinstance(args[2], int) and args[2] & (os.O_WRONLY | os.O_RDWR)
+        if written or event in ("os.mkdir", "os.rename", "os.remove", "os.rmdir", "fcntl.flock"):
+            step()
+
+    sys.addaudithook(audit)
+    # What is not audited: a sync, and what Arrow writes by itself.
+    for owner, name in ((os, "fsync"), (pq.ParquetWriter, "write_table"), (pq.ParquetWriter, "close")):
+        inner: Callable[..., Any] = getattr(owner, name)
+
+        def stepping(*args: Any, inner: Callable[..., Any] = inner, **more: Any) -> Any:
+            step()
+            return inner(*args, **more)
+
+        setattr(owner, name, stepping)
+
+
+def _child(job: dict[str, Any], pipe: int) -> None:
+    """Write a version; at moment `at`, or after `delay` seconds, be killed as by the machine's power switch."""
+    moments = 0
+
+    def act(number: int) -> None:
+        nonlocal moments
+        moments = number
+        if number == job.get("at"):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    if "delay" in job:
+        threading.Timer(job["delay"], os.kill, (os.getpid(), signal.SIGKILL)).start()
+    frame = negatives(job["rows"], job["mark"])
+    _count_moments(act)
+    begun = time.monotonic()
+    version = write(Path(job["path"]), frame, batch=job.get("batch", 40), mark=job["mark"], shards=job.get("shards")).version
+    os.write(pipe, json.dumps({"version": version, "moments": moments, "seconds": time.monotonic() - begun}).encode())
+
+
+def serve() -> None:
+    """For each line, a list of jobs: fork a child for each, all at once, and answer what became of them."""
+    for line in sys.stdin:
+        children = []
+        for job in json.loads(line):
+            read, pipe = os.pipe()
+            pid = os.fork()
+            if pid == 0:
+                code = 1
+                try:
+                    _child(job, pipe)
+                    code = 0
+                finally:
+                    os._exit(code)
+            os.close(pipe)
+            children.append((pid, read))
+        found = []
+        for pid, read in children:
+            with os.fdopen(read, "rb") as answer:
+                said = answer.read()
+            status = os.waitpid(pid, 0)[1]
+            found.append({"killed": os.WIFSIGNALED(status), "code": os.waitstatus_to_exitcode(status), **json.loads(said or b"{}")})
+        sys.stdout.write(json.dumps(found) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    globals()[sys.argv[1]](*sys.argv[2:])
