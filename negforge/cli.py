@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 import sys
 from typing import Annotated, Any
@@ -13,7 +12,7 @@ import typer
 from negforge import __version__, registry
 from negforge.commands import FORMATS, GENERAL, SETTINGS, Command, Group, Root, verb_group
 from negforge.errors import OptionError, UsageError, did_you_mean, listed, together
-from negforge.exits import say, whole_streams
+from negforge.exits import interruptible, say, whole_streams
 
 app = typer.Typer(
     name="negforge",
@@ -56,10 +55,11 @@ def _stage(operator: registry.Operator, values: dict[str, Any]) -> int:
     """Run an operator as a stage. values: its flags, side inputs and inputs as they were given."""
     from negforge.hints import next_command
     from negforge.outputs import check_output
-    from negforge.report import document
+    from negforge.report import document, drawable
     from negforge.runner import plan_of, run_stage, stage_of
     from negforge.sinks import Sink, sink_for
 
+    interruptible()
     general = {name: values.pop(name) for name in GENERAL}
     output, to, quiet = general["output"], general["to"], general["quiet"]
     inputs = values.pop("inputs") or ["-"]
@@ -81,17 +81,12 @@ def _stage(operator: registry.Operator, values: dict[str, Any]) -> int:
     def make_sink(kind: Any, clustered: bool) -> Sink:
         return sink_for(output, to, kind, clustered=clustered, settings=stage.settings)
 
-    report = run_stage(stage, make_sink, show_progress=_draws(quiet=quiet))
+    report = run_stage(stage, make_sink, show_progress=drawable(sys.stderr) and not quiet)
     if general["json_"]:
         sys.stdout.write(document(report.document()))
     if not quiet:
         say("\n".join([*report.lines(), *next_command(stage, output)]))
     return 0
-
-
-def _draws(*, quiet: bool) -> bool:
-    """Whether a line of progress may be drawn."""
-    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not quiet
 
 
 def _log_to_stderr(*, verbose: bool) -> None:
@@ -133,8 +128,9 @@ def run(
     """Run a pipeline file: its stages in order, checked whole before any work."""
     from negforge.hints import next_command
     from negforge.pipeline import load, plan, run_steps
-    from negforge.report import Report, document
+    from negforge.report import Report, document, drawable
 
+    interruptible()
     _log_to_stderr(verbose=verbose)
     flags = {"seed": seed, "limit": limit, "workers": workers, "batch_size": batch_size, "max_memory": max_memory}
     steps = load(file, {key: value for key, value in flags.items() if value is not None}, set_ or [])
@@ -146,7 +142,7 @@ def run(
         if not quiet:
             say(f"[{step.name}] " + "\n".join(report.lines()))
 
-    reports = run_steps(steps, show_progress=_draws(quiet=quiet), done=done)
+    reports = run_steps(steps, show_progress=drawable(sys.stderr) and not quiet, done=done)
     if json_:
         sys.stdout.write(document([{"name": step.name, **report.document()} for step, report in zip(steps, reports, strict=True)]))
     if not quiet:

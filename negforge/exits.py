@@ -15,7 +15,7 @@ from typing import Any
 import typer
 
 from negforge.errors import NegforgeError, StorageError, UsageError, did_you_mean
-from negforge.report import CLEAR, printable
+from negforge.report import CLEAR, drawable, printable
 
 # What the operating system says when the disk or a permission is in the way, and not the program wrong.
 _STORAGE = {
@@ -32,7 +32,7 @@ def say(text: str) -> None:
     lines = "\n".join(printable(line) for line in text.split("\n"))
     # Nobody is left to read a complaint about stderr.
     with contextlib.suppress(OSError):
-        sys.stderr.write((CLEAR if sys.stderr.isatty() else "") + lines + "\n")
+        sys.stderr.write((CLEAR if drawable(sys.stderr) else "") + lines + "\n")
         sys.stderr.flush()
 
 
@@ -108,6 +108,14 @@ def _terminable() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def interruptible() -> None:
+    """Let an interrupt break off a read. To be called once Polars is imported.
+
+    It installs a handler of its own with which the system resumes the read, so that a stage waiting for rows never hears it.
+    """
+    signal.siginterrupt(signal.SIGINT, True)
 
 
 def whole_streams() -> None:

@@ -65,9 +65,9 @@ def generate_batch(work: Generation, frame: pl.DataFrame) -> tuple[pl.DataFrame,
     units = _units(generator, frame)
     found = _candidates(generator, units, frame)
     k = generator.settings.num_negatives
-    accepted, vetoed, counts = _fill(work, units, found, k)
+    tried, counts = _fill(work, units, found, k)
     counts.seen = frame.height
-    rows = _assemble(work, frame, units, found, accepted, vetoed)
+    rows = _assemble(work, frame, units, found, tried)
     refused = _refused(work, frame, units, found, counts, k)
     made = pl.concat([rows, refused], how="vertical") if refused.height else rows
     counts.kept, counts.dropped = rows.height, counts.dropped
@@ -140,14 +140,16 @@ def _gather(generator: Prepared, made: pl.DataFrame | Iterable[Edit | Refusal], 
     return Candidates(unit, np.arange(len(unit)) - starts, columns[order], refusals)
 
 
-def _fill(work: Generation, units: Units, found: Candidates, k: int) -> tuple[Rows, Rows, Counts]:
-    """Try candidates in order, only as many as are missing, until k of each unit stand. Returns candidate numbers."""
+def _fill(work: Generation, units: Units, found: Candidates, k: int) -> tuple[pl.DataFrame, Counts]:
+    """Try candidates in order, only as many as are missing, until k of each unit stand.
+
+    Returns the candidates that become rows, accepted and vetoed: their number, ascending, and the verdict of each verifier.
+    """
     counts = Counts()
     size = units.frame.height
     have = np.zeros(size, dtype=np.int64)
     tried = np.zeros(size, dtype=np.int64)
-    accepted: list[Rows] = []
-    vetoed: list[tuple[Rows, str]] = []
+    kept: list[pl.DataFrame] = []
     seen: set[tuple[int, int]] = set()
     while True:
         missing = k - have
@@ -161,12 +163,15 @@ def _fill(work: Generation, units: Units, found: Candidates, k: int) -> tuple[Ro
             blank = (batch["negative"].str.strip_chars().str.len_bytes() == 0).to_numpy()
             counts.blank += int(blank.sum())
             stands &= ~blank
+        vetoed = np.zeros(len(chosen), dtype=bool)
+        verdicts = {}
         for verifier in work.verifiers:
-            verdict = (verifier.call(verifier.operator.function, batch) == "positive").to_numpy()
-            hit = stands & verdict
-            vetoed.append((chosen[hit], verifier.operator.name))
+            said: pl.Series = verifier.call(verifier.operator.function, batch)
+            verdicts[column_of(verifier.operator.name)] = said
+            hit = stands & (said == "positive").to_numpy()
             counts.vetoed[verifier.operator.name] += int(hit.sum())
-            stands &= ~verdict
+            vetoed |= hit
+            stands &= ~hit
         keys = rng.hash64(batch.normalised("negative", work.generator.settings.language)).tolist()
         for place in np.flatnonzero(stands).tolist():
             mark = (int(found.unit[chosen[place]]), keys[place])
@@ -175,15 +180,15 @@ def _fill(work: Generation, units: Units, found: Candidates, k: int) -> tuple[Ro
                 counts.repeated += 1
             seen.add(mark)
         np.add.at(have, found.unit[chosen[stands]], 1)
-        accepted.append(chosen[stands])
+        kept.append(pl.DataFrame({"candidate": chosen, **verdicts}).filter(pl.Series(stands | vetoed)))
     proposed = np.zeros(size, dtype=bool)
     proposed[found.unit] = True
     counts.asked = k * size
     counts.emitted = int(have.sum())
     counts.short = int((k - have)[proposed].sum())
     counts.per_unit.update(have.tolist())
-    none: Rows = np.zeros(0, dtype=np.int64)
-    return np.concatenate([none, *accepted]), np.concatenate([none, *(rows for rows, _ in vetoed)]), counts
+    none = pl.DataFrame(schema={"candidate": pl.Int64, **dict.fromkeys(work.verdicts, pl.String())})
+    return pl.concat([none, *kept]).sort("candidate"), counts
 
 
 def _as_negatives(work: Generation, units: Units, found: Candidates, chosen: Rows) -> Negatives:
@@ -203,33 +208,24 @@ def _with_texts(work: Generation, columns: pl.DataFrame) -> pl.DataFrame:
     return columns.drop("corpus_row").with_columns(texts["id"].alias("negative_id"), texts["text"].alias("negative"))
 
 
-def _assemble(work: Generation, frame: pl.DataFrame, units: Units, found: Candidates, accepted: Rows, vetoed: Rows) -> pl.DataFrame:
+def _assemble(work: Generation, frame: pl.DataFrame, units: Units, found: Candidates, tried: pl.DataFrame) -> pl.DataFrame:
     """Rows of accepted and vetoed candidates, in the order of units and draws; an anchor's candidate makes a row for each pair."""
-    chosen = np.sort(np.concatenate([accepted, vetoed]))
+    chosen = tried["candidate"].to_numpy()
     # Every (member row, candidate of its unit): for row scope one to one.
     by_unit = np.argsort(units.members, kind="stable")
     sizes = np.bincount(units.members, minlength=units.frame.height)
     starts = np.cumsum(sizes) - sizes
     unit = found.unit[chosen]
     repeat = sizes[unit]
-    candidate = np.repeat(chosen, repeat)
-    within = np.arange(len(candidate)) - np.repeat(np.cumsum(repeat) - repeat, repeat)
+    place = np.repeat(np.arange(len(chosen)), repeat)
+    within = np.arange(len(place)) - np.repeat(np.cumsum(repeat) - repeat, repeat)
     member = by_unit[np.repeat(starts[unit], repeat) + within]
-    order = np.lexsort((found.draw[candidate], member)) if len(candidate) != len(chosen) else np.arange(len(candidate))
-    candidate, member = candidate[order], member[order]
-    rows = frame[member]
-    tried, inverse = np.unique(candidate, return_inverse=True)
-    looked = _with_texts(work, found.columns[tried])[inverse]
-    made = _stamp(work, rows, looked, found.draw[candidate])
-    verdicts = _verdicts(work, made) if made.height else made.with_columns(pl.lit(None, pl.String).alias(name) for name in work.verdicts)
-    return _ordered(labelled(verdicts))
-
-
-def _verdicts(work: Generation, made: pl.DataFrame) -> pl.DataFrame:
-    batch = Negatives(made)
-    return made.with_columns(
-        verifier.call(verifier.operator.function, batch).alias(column_of(verifier.operator.name)) for verifier in work.verifiers
-    )
+    if len(place) != len(chosen):
+        order = np.lexsort((place, member))
+        place, member = place[order], member[order]
+    looked = _with_texts(work, found.columns[chosen])
+    made = _stamp(work, frame[member], looked[place], found.draw[chosen][place])
+    return _ordered(labelled(made.with_columns(tried.drop("candidate")[place].get_columns())))
 
 
 def _stamp(work: Generation, rows: pl.DataFrame, looked: pl.DataFrame, draws: Rows) -> pl.DataFrame:

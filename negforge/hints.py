@@ -52,13 +52,13 @@ def _after_pairs(stage: Stage, out: Path) -> list[str]:
 
 
 def _after_corpus(stage: Stage, out: Path) -> list[str]:
-    pairs = next(_tables(out.parent, "pairs"), None)
+    sources = [Path(one) for one in stage.inputs if isinstance(one, str) and one != "-"]
+    pairs = next((one for one in sources if _kind(one) == "pairs"), None) or next(_tables(out.parent, "pairs"), None)
     if pairs is not None:
         return _mine(pairs, out)
-    first = stage.inputs[0] if stage.inputs else "-"
-    folder = Path(first).parent if isinstance(first, str) else Path()
+    folder = sources[0].parent if sources else Path()
     judged = any(folder.glob("queries.jsonl*")) and any(folder.glob("qrels/train.tsv*"))
-    return ["negforge", "ingest", "beir", str(folder), "-o", str(_beside(out, "pairs.parquet"))] if judged else []
+    return ["negforge", "ingest", "beir", str(folder), "-o", str(_beside(out, "pairs.parquet"))] if sources and judged else []
 
 
 def _mine(pairs: Path, corpus: Path) -> list[str]:
@@ -69,11 +69,16 @@ def _mine(pairs: Path, corpus: Path) -> list[str]:
 def _tables(folder: Path, kind: str) -> Iterator[Path]:
     """Tables of that kind that negforge wrote into a folder."""
     for path in sorted(folder.glob("*.parquet"))[:_MOST]:
-        try:
-            if sources_of([str(path)])[0].kind == kind and not path.name.endswith((".dropped.parquet", ".provenance.parquet")):
-                yield path
-        except (NegforgeError, OSError, pl.exceptions.PolarsError):
-            continue
+        if not path.name.endswith((".dropped.parquet", ".provenance.parquet")) and _kind(path) == kind:
+            yield path
+
+
+def _kind(path: Path) -> str:
+    """The kind of a table of ours, or nothing for whatever else lies there."""
+    try:
+        return sources_of([str(path)])[0].kind
+    except (NegforgeError, OSError, pl.exceptions.PolarsError):
+        return ""
 
 
 def _beside(out: Path, name: str) -> Path:

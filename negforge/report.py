@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
 import sys
 import time
@@ -236,6 +237,11 @@ class Progress:
 
 
 CLEAR = "\r\x1b[K"
+
+
+def drawable(stream: TextIO) -> bool:
+    """Whether a line on the stream can be cleared and drawn anew."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def printable(text: str) -> str:

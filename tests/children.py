@@ -141,5 +141,29 @@ def serve() -> None:
         sys.stdout.flush()
 
 
+# -- writers that are watched ------------------------------------------------------------------------------------------
+
+
+def write_much(path: str, megabytes: str) -> None:
+    """Write so much text, made as it goes, under a limit of 256 MB."""
+    sink = DatasetSink(NEGATIVES, Path(path), shards=None, keep_labels=[], max_memory=256_000_000)
+    words = pl.Series([f"word{number * 7919 % 100_003}" for number in range(5000)])
+    for batch in range(int(megabytes)):
+        rows = negatives(1000, f"b{batch}", words=0)
+        text = pl.Series([" ".join(words.gather((np.arange(90) * (row + 1) + batch * 31) % 5000)) for row in range(50)])
+        sink.write(rows.with_columns(negative=pl.format("{} {}", "negative", text.gather(np.arange(1000) % 50))))
+    sink.finish([], {})
+
+
+def drop_few(path: str) -> None:
+    """Write 600 MB of batches that all but a row of a hundred are not kept of."""
+    sink = DatasetSink(NEGATIVES, Path(path), shards=None, keep_labels=[], max_memory=10_000_000_000)
+    row = negatives(10_000, words=0)
+    for batch in range(100):
+        texts = row.with_columns(negative=pl.format("{} {}", pl.lit("long text " * 60), pl.lit(batch)))
+        sink.write(texts.filter(pl.int_range(pl.len()) % 100 == 0))
+    sink.finish([], {})
+
+
 if __name__ == "__main__":
     globals()[sys.argv[1]](*sys.argv[2:])

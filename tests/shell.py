@@ -10,7 +10,7 @@ import struct
 import subprocess
 import sys
 import termios
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +46,12 @@ def good(*words: str | Path) -> Result:
 def start(*words: str | Path, **more: Any) -> subprocess.Popen[bytes]:
     """Start a process in a session of its own, deaf to nothing, its three streams piped unless said otherwise."""
     streams: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-    hear: Callable[[], Any] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
-    return subprocess.Popen([*COMMAND, *map(str, words)], preexec_fn=hear, start_new_session=True, **{**streams, **more})
+    # A shell starts what runs in the background deaf to interrupts, and children inherit it.
+    heard = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        return subprocess.Popen([*COMMAND, *map(str, words)], start_new_session=True, **{**streams, **more})
+    finally:
+        signal.signal(signal.SIGINT, heard)
 
 
 def run(*words: str | Path, data: bytes = b"", env: dict[str, str] | None = None, **more: Any) -> Result:

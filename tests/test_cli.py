@@ -167,7 +167,7 @@ def test_completion_knows_operators_and_choices() -> None:
     assert completed("negforge generate mine.b") == ["mine.bm25"]
     assert completed("negforge generate mine.bm25 --dep") == ["--depth"]
     assert completed("negforge generate mine.bm25 --tokeniser s") == ["simple"]
-    assert completed("negforge generate nothing ") == []
+    assert "mine.bm25" in completed("negforge generate nothing ")
 
 
 # -- usage -------------------------------------------------------------------------------------------------------------
@@ -193,7 +193,7 @@ def test_completion_knows_operators_and_choices() -> None:
             "did you mean --num-negatives?",
         ),
         ("generate mine.bm25 --copus x", "negforge generate mine.bm25 has no option '--copus'", "did you mean --corpus?"),
-        ("generate mine.bm25 -k 3", "negforge generate mine.bm25 has no option '-k'", "did you mean"),
+        ("generate mine.bm25 -k 3", "negforge generate mine.bm25 has no option '-k'", "negforge generate mine.bm25 --help lists them"),
         ("filter top --k", "option '--k' requires an argument", "negforge filter top --help"),
         ("filter top --dry-run=3", "option '--dry-run' does not take a value", "negforge filter top --help"),
         ("run p.toml --sede 1", "negforge run has no option '--sede'", "did you mean --seed?"),
@@ -299,7 +299,7 @@ def test_a_pipe_carries_a_stream_with_an_end(words: list[str]) -> None:
 def test_an_output_of_each_form_reads_back(name: str, tables: Path, tmp_path: Path) -> None:
     """Each file and a dataset hold the rows that a later stage needs; a second run changes none of them."""
     out = tmp_path / name
-    best = ["filter", "top", tables / "negatives.parquet", "--k", "2", "-o", out]
+    best: list[str | Path] = ["filter", "top", tables / "negatives.parquet", "--k", "2", "-o", out]
     done = good(*best)
     assert done.out == ""
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
@@ -448,7 +448,7 @@ def test_no_color_and_dumb_terminals(tables: Path) -> None:
 def test_progress_is_drawn_on_a_terminal_only(tmp_path: Path, tables: Path) -> None:
     """A line that is drawn anew and cleared at the end; none with -q, none in a pipe."""
     words: list[str | Path] = ["generate", "mine.random", tables / "pairs.parquet", "--corpus", tables / "corpus.parquet"]
-    words += ["-n", "100", "--batch-size", "1", "--workers", "1", "-o", tmp_path / "x.parquet"]
+    words += ["-n", "20", "--batch-size", "1", "--workers", "1", "-o", tmp_path / "x.parquet"]
     drawn = on_terminal(words).out
     assert "\r\x1b[Kgenerate mine.random: " in drawn
     assert "rows/s" not in drawn.rpartition("\r\x1b[K")[2]
@@ -524,7 +524,7 @@ def test_a_failed_producer_stops_the_consumer(tmp_path: Path) -> None:
 
 
 def test_a_producer_killed_in_mid_pipe(tables: Path, tmp_path: Path, temporary: Path) -> None:
-    """kill -9 of a stage that has written half its rows: the next one publishes nothing and exits 3."""
+    """SIGKILL of a stage that has written half its rows: the next one publishes nothing and exits 3."""
     data = (tables / "negatives.arrow").read_bytes()
     env = {**os.environ, "TMPDIR": str(tmp_path / "other")}
     (tmp_path / "other").mkdir()  # what was killed cannot clean up; the next command does
@@ -532,7 +532,7 @@ def test_a_producer_killed_in_mid_pipe(tables: Path, tmp_path: Path, temporary: 
     consumer = start("dedupe", "exact", "-o", tmp_path / "x.parquet")
     assert producer.stdin is not None
     assert producer.stdout is not None
-    producer.stdin.write(data[: len(data) // 2])
+    producer.stdin.write(data[:60_000])  # what any pipe holds
     producer.stdin.flush()
     half = producer.stdout.read(4096)
     producer.kill()
@@ -614,7 +614,7 @@ def test_a_signal_while_waiting_for_rows(sent: int, code: int, tables: Path, tmp
     process = start("filter", "top", "--k", "1", "-v", "-o", tmp_path / "set")
     assert process.stdin is not None
     assert process.stderr is not None
-    process.stdin.write(data[: len(data) // 2])
+    process.stdin.write(data[:60_000])
     process.stdin.flush()
     assert b"INFO" in process.stderr.readline()
     time.sleep(1)
@@ -700,7 +700,7 @@ def test_the_console_script_is_installed() -> None:
 
 def test_every_error_has_an_exit_code_of_the_table() -> None:
     """The documented codes, and no other."""
-    assert {error.exit_code for error in (NegforgeError, *NegforgeError.__subclasses__())} <= {2, 3, 4, 5, 6, 70}
+    assert {NegforgeError.exit_code, *(error.exit_code for error in NegforgeError.__subclasses__())} <= {2, 3, 4, 5, 6, 70}
 
 
 def test_the_command_line_holds_no_data_logic() -> None:

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 import negforge
-from negforge.sinks import plain_table
+from negforge.sinks import plain_schema
 
 GOLDEN = Path(__file__).parent / "golden"
 CASES = {
@@ -32,7 +32,7 @@ def made(name: str, pairs: pl.DataFrame, corpus: pl.DataFrame) -> pl.DataFrame:
 
 def as_lines(frame: pl.DataFrame) -> str:
     """The schema on the first line, then a row a line; scores in six digits."""
-    schema = {field.name: str(field.type) for field in plain_table(frame).schema}
+    schema = {field.name: str(field.type) for field in plain_schema(frame.to_arrow().schema)}
     rounded = frame.with_columns(pl.col(pl.Float64).round_sig_figs(6))
     return "\n".join(json.dumps(row, ensure_ascii=False) for row in [schema, *rounded.to_dicts()]) + "\n"
 

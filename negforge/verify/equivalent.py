@@ -7,8 +7,8 @@ Source: google-research-datasets/paws#16 (pairs labelled different that were the
 
 from __future__ import annotations
 
+import functools
 import re
-from decimal import Decimal
 from fractions import Fraction
 
 import polars as pl
@@ -18,7 +18,7 @@ from negforge.records import Negatives
 
 DECLARES = Declares(version=1, scope="row", reads=Negatives, proves=("positive",), columns=("positive", "negative"))
 # A number with thousands groups, decimals, or as a fraction; it begins and ends at no letter, digit or further group.
-_NUMBER = re.compile(r"(?<![\w.,/])(\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)(?:/(\d+(?:\.\d+)?))?(?![\w/]|[.,]\d)")
+_NUMBER = re.compile(r"(?<![\w.,/])(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)(?:/\d+(?:\.\d+)?)?(?![\w/]|[.,]\d)")
 _SPACED_SIGN = re.compile(r"(\d) ([%°])")
 
 
@@ -43,12 +43,13 @@ def verify(batch: Negatives, *, language: str) -> pl.Series:
 
 def _valued(text: str) -> str:
     """The text with each number in one form: its exact value as a fraction in lowest terms."""
+    valued = _NUMBER.sub(lambda match: _value(match[0]), text)
+    return _SPACED_SIGN.sub(r"\1\2", valued) if "%" in text or "°" in text else valued
 
-    def value(match: re.Match[str]) -> str:
-        number = Fraction(Decimal(match[1].replace(",", "")))
-        if match[2] is None:
-            return str(number)
-        under = Fraction(Decimal(match[2]))
-        return str(number / under) if under else match[0]
 
-    return _SPACED_SIGN.sub(r"\1\2", _NUMBER.sub(value, text))
+@functools.lru_cache(maxsize=1 << 16)
+def _value(number: str) -> str:
+    over, _, under = number.replace(",", "").partition("/")
+    if not under:
+        return str(Fraction(over))
+    return str(Fraction(over) / Fraction(under)) if Fraction(under) else number

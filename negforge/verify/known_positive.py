@@ -45,7 +45,8 @@ def prepare(positives: Pairs, scratch: Path, max_memory: int, *, language: str) 
     path = scratch / "known-positives.u64"
     with path.open("wb") as out:
         for _, keys in parts.parts():
-            np.unique(keys).tofile(out)
+            keys.sort()
+            keys[np.append(True, keys[1:] != keys[:-1])].tofile(out)
     return State(path)
 
 
