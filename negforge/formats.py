@@ -18,6 +18,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.ipc
 import pyarrow.parquet as pq
+from polars.datatypes import DataTypeClass
 from pydantic_core import from_json
 
 from negforge.errors import InputError
@@ -59,11 +60,9 @@ def merged(one: pl.DataType, other: pl.DataType) -> pl.DataType | None:
     return pl.String() if one in texts and other in texts else None
 
 
-def as_type(dtype: object) -> pl.DataType:
-    """Polars declares the parts of a nested type as type or class; they are always types."""
-    if not isinstance(dtype, pl.DataType):
-        raise TypeError(f"{dtype} is no type")
-    return dtype
+def as_type(dtype: pl.DataType | DataTypeClass) -> pl.DataType:
+    """A part of a nested type, which may be declared as a class."""
+    return dtype if isinstance(dtype, pl.DataType) else dtype()
 
 
 def fitted(values: pl.Series, dtype: pl.DataType) -> pl.Series:
@@ -224,7 +223,7 @@ def _typed(held: list[dict[str, Any]], numbers: list[int], types: dict[str, pl.D
         if found is None:
             raise _mixed(name, values, numbers, known, place)
         types[name] = found
-    return pl.DataFrame(columns)
+    return named(pl.DataFrame(columns))
 
 
 def _mixed(name: str, values: list[Any], numbers: list[int], known: pl.DataType, place: str) -> InputError:
@@ -287,6 +286,7 @@ def _delimited(handle: IO[bytes], name: str, rows: int, sign: str) -> Iterator[p
         header = next((row for row in reader if row), [])
         if not any(cell.strip() for cell in header):
             raise InputError(f"{name} is empty", "it has no header line", "fetch or make it again")
+        header = [column or nameless(place) for place, column in enumerate(header)]
         twice = next((column for column in header if header.count(column) > 1), None)
         if twice is not None:
             raise InputError(f"column '{twice}' stands twice in the header", name, "give each column its own name")
@@ -315,8 +315,7 @@ def _delimited(handle: IO[bytes], name: str, rows: int, sign: str) -> Iterator[p
 
 def _text_frame(header: list[str], held: list[list[str]]) -> pl.DataFrame:
     columns = zip(*held, strict=True) if held else [[]] * len(header)
-    # Not a list of series: one without a name, as pandas calls its index, would be given another.
-    return pl.DataFrame({name: pl.Series(values, dtype=pl.String) for name, values in zip(header, columns, strict=True)})
+    return pl.DataFrame([pl.Series(name, values, dtype=pl.String) for name, values in zip(header, columns, strict=True)])
 
 
 # -- Parquet and Arrow -------------------------------------------------------------------------------------------------
@@ -387,11 +386,26 @@ def read_notes(schema: pa.Schema) -> dict[str, Any]:
 
 
 def frame_of(table: pa.RecordBatch | pa.Table, name: str) -> pl.DataFrame:
-    """Arrow data as a frame. Raises InputError for a column of a type that Polars has not, or one of two of a name."""
+    """Arrow data as a frame. Raises InputError for text that is not UTF-8, a type that Polars has not, and two of a name."""
+    for column, values in zip(table.schema.names, table.columns, strict=True):
+        try:
+            values.validate(full=True)
+        except pa.ArrowInvalid as error:
+            raise InputError(f"column '{column}' of {name} is damaged", str(error), "make the file again") from error
     try:
         return pl.DataFrame(pl.from_arrow(table))
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise InputError(f"a column of {name} cannot be read", str(error).partition("\n")[0], "convert or leave out the column") from error
+
+
+def nameless(place: int) -> str:
+    """What a column without a name, such as the index pandas writes, is called: as Polars calls it when it reads Arrow."""
+    return f"column_{place}"
+
+
+def named(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame with a name for each column."""
+    return frame if "" not in frame.columns else frame.rename({"": nameless(frame.columns.index(""))})
 
 
 def cut_off(name: str) -> InputError:

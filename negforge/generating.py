@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from negforge import rng
 from negforge.contract import Edit, Refusal
-from negforge.errors import NegforgeError
+from negforge.errors import InputError
 from negforge.labels import column_of, labelled
 from negforge.prepared import Prepared
 from negforge.records import DROP_NAMES, NEGATIVES, Negatives, Table
@@ -88,9 +88,10 @@ def _units(generator: Prepared, frame: pl.DataFrame) -> Units:
     heads = frame[first["__row"].to_numpy()]
     other = frame["anchor"] != heads["anchor"][members]
     if other.any():
-        row = frame.row(int(other.arg_true()[0]), named=True)
-        raise NegforgeError(
-            f"anchor_id {row['anchor_id']!r} has two anchors", f"one is {row['anchor'][:80]!r}", "give each anchor its own anchor_id"
+        row = int(other.arg_true()[0])
+        one, two = heads["anchor"][int(members[row])], frame["anchor"][row]
+        raise InputError(
+            f"anchor_id {cluster[row]!r} has two anchors", f"{one[:80]!r} and {two[:80]!r}", "give each anchor its own anchor_id"
         )
     return Units(heads, members)
 

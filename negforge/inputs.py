@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from negforge import rng
 from negforge.engine import Partitioner, Spool
 from negforge.errors import InputError, UsageError, did_you_mean, listed
-from negforge.formats import fitted, merged, without_null
+from negforge.formats import fitted, merged, named, without_null
 from negforge.records import Kind, Table, check_collisions, conform, typed_empty
 from negforge.sinks import split_dropped
 from negforge.tables import History, Source, open_sources
@@ -45,6 +45,7 @@ class Input:
 
 def given(frame: pl.DataFrame, name: str = "the given frame") -> Source:
     """A frame in memory as a source."""
+    frame = named(frame)
     return Source(name, lambda rows: frame.iter_slices(rows) if frame.height else iter([frame]))
 
 

@@ -269,4 +269,6 @@ def preview(frame: pl.DataFrame, stream: TextIO) -> None:
         table.add_row(*(Text(printable(str(cell))) for cell in row))
     console = Console(file=stream)
     table.expand = True
+    if drawable(stream):
+        stream.write(CLEAR)  # the progress of the stage is still on the line
     console.print(table)

@@ -441,7 +441,7 @@ def _feature_type(kind: pa.DataType) -> dict[str, Any]:
         return {"list": inner["dtype"] if "dtype" in inner else inner.get("struct", inner)}
     if pa.types.is_struct(kind):
         return {"struct": [_feature(field) for field in kind]}
-    names = {"double": "float64", "float": "float32", "halffloat": "float16"}
+    names = {"double": "float64", "float": "float32", "halffloat": "float16", "date32[day]": "date32"}
     return {"dtype": names.get(str(kind), str(kind))}
 
 

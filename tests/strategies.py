@@ -70,7 +70,6 @@ def extras() -> SearchStrategy[dict[str, SearchStrategy[Any]]]:
         "flag": st.booleans(),
         "tags": st.lists(texts, max_size=3),
         "meta": st.fixed_dictionaries({"page": st.integers(0, 9), "where": st.lists(texts, max_size=2)}),
-        "": texts,
     }
     return st.lists(st.sampled_from(sorted(known)), unique=True, max_size=3).map(lambda names: {name: known[name] for name in names})
 
@@ -100,7 +99,6 @@ _EXTRA_TYPES: dict[str, pl.DataType] = {
     "flag": pl.Boolean(),
     "tags": pl.List(pl.String),
     "meta": pl.Struct({"page": pl.Int64, "where": pl.List(pl.String)}),
-    "": pl.String(),
 }
 
 

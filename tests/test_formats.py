@@ -365,10 +365,13 @@ def test_a_crooked_csv_is_refused(data: str, what: str, where: str) -> None:
     assert (error.what, error.where) == (what, where)
 
 
-def test_a_column_may_have_no_name() -> None:
-    """The nameless index column that pandas writes is a column like any other."""
-    assert whole("csv", ",a\n0,x\n").rows(named=True) == [{"": "0", "a": "x"}]
-    assert whole("jsonl", '{"": 0, "a": "x"}').rows(named=True) == [{"": 0, "a": "x"}]
+def test_a_column_without_a_name_gets_one() -> None:
+    """The nameless index column that pandas writes is a column like any other, called by its place in every format."""
+    assert whole("csv", ",a\n0,x\n").rows(named=True) == [{"column_0": "0", "a": "x"}]
+    assert whole("jsonl", '{"a": "x", "": 0}').rows(named=True) == [{"a": "x", "column_1": 0}]
+    for form, write in (("parquet", as_parquet), ("arrow", as_stream)):
+        assert whole(form, write(pa.table({"a": ["x"], "": [0]}))).rows(named=True) == [{"a": "x", "column_1": 0}]
+    assert refusal("csv", ",column_0\n0,x\n").what == "column 'column_0' stands twice in the header"
 
 
 def test_real_csv_with_mark_and_line_breaks(real_data: Path) -> None:
@@ -468,6 +471,14 @@ def test_a_type_that_cannot_be_read_is_named() -> None:
     assert refusal("arrow", as_stream(odd)).what == "a column of given.arrow cannot be read"
     twice = pa.Table.from_arrays([pa.array(["a"]), pa.array(["b"])], names=["x", "x"])
     assert refusal("parquet", as_parquet(twice)).what == "a column of given.parquet cannot be read"
+
+
+def test_text_that_is_no_text_is_refused() -> None:
+    """A text column whose bytes are not UTF-8, which Arrow and Parquet writers can make, is named and not handed on."""
+    bad = pa.StringArray.from_buffers(1, pa.py_buffer(b"\0\0\0\0\x04\0\0\0"), pa.py_buffer(b"caf\xe9"))
+    table = pa.table({"fine": ["x"], "broken": bad})
+    for form, write in (("parquet", as_parquet), ("arrow", as_stream), ("arrow", as_arrow_file)):
+        assert refusal(form, write(table)).what == f"column 'broken' of given.{form} is damaged"
 
 
 def test_long_texts_come_in_smaller_frames() -> None:

@@ -302,18 +302,21 @@ def test_an_unknown_format_is_named(tmp_path: Path) -> None:
     assert format_of("parquet") == ("", "")
 
 
-def test_a_file_without_permission_is_named(tmp_path: Path) -> None:
+def test_a_file_without_permission_is_named() -> None:
     """A file that may not be read is an input error that says so."""
-    path = tmp_path / "pairs.jsonl"
-    path.write_text('{"anchor": "a", "positive": "b"}')
-    path.chmod(0)
-    for folder in (tmp_path, *tmp_path.parents):
-        if os.stat(folder).st_uid == os.getuid() and folder.name:
-            folder.chmod(folder.stat().st_mode | 0o055)
-    code = f"import os; os.getuid() or os.setuid(65534); from negforge.tables import open_sources; open_sources({str(path)!r})"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
-    if "ModuleNotFoundError" in done.stderr or ("ImportError" in done.stderr):
-        pytest.skip("another user cannot import the package here")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "pairs.jsonl"
+        path.write_text('{"anchor": "a", "positive": "b"}')
+        path.chmod(0)
+        Path(folder).chmod(0o755)
+        # Root may read everything: then the rest is done by nobody.
+        code = f"""if True:
+            import os
+            from negforge.tables import open_sources
+            os.getuid() or os.setuid(65534)
+            open_sources({str(path)!r})
+        """
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
     assert f"cannot read {path}: Permission denied" in done.stderr
     assert "check its permissions" in done.stderr
 
@@ -329,7 +332,9 @@ def test_a_damaged_packed_file_is_named(tmp_path: Path, form: str, packed: str) 
     corrupt = bytearray(whole)
     for place in range(1000, 1200):
         corrupt[place] ^= 0x5A
-    for data in (whole[: len(whole) // 2], whole[:-1], bytes(corrupt), whole + b"garbage", b"plain text", b""):
+    # Only gzip has a checksum in every file.
+    damaged = (whole[: len(whole) // 2], whole[:-1], whole + b"garbage", b"plain text", b"", *([bytes(corrupt)] if packed == ".gz" else []))
+    for data in damaged:
         path.write_bytes(data)
         error = refusal(path)
         assert str(path) in error.what
@@ -369,7 +374,9 @@ def test_a_dataset_is_read_by_version(tmp_path: Path, pairs: pl.DataFrame) -> No
 
 def test_a_folder_of_datasets_is_read(tmp_path: Path, pairs: pl.DataFrame) -> None:
     """What `save_to_disk` wrote is a table, of types and order as they are, also when empty, filtered or shuffled."""
-    made = datasets.Dataset.from_dict({"anchor": pairs["anchor"].to_list(), "positive": pairs["positive"].to_list(), "n": [*range(36)]})
+    made = datasets.Dataset.from_dict(
+        {"anchor": pairs["anchor"].to_list(), "positive": pairs["positive"].to_list(), "n": [*range(pairs.height)]}
+    )
     made.save_to_disk(tmp_path / "plain")
     assert cells(table(tmp_path / "plain").select("anchor", "positive", "n")) == list(made)
     chosen = made.select([5, 3, 1])
@@ -494,7 +501,7 @@ def test_two_stages_in_a_pipe(tmp_path: Path, pairs: pl.DataFrame) -> None:
     assert [stage["stage"] for stage in open_sources(str(tmp_path / "n.parquet"))[0].history] == ["ingest pairs", "generate perturb.number"]
     done = shell.shell("negforge ingest pairs <(zcat p.jsonl.gz) <(cat p.jsonl.gz) -o twice.parquet", tmp_path)
     assert done.code == 0, done.err
-    assert "36 rows" in done.err.replace(",", "")
+    assert "equal rows collapsed: 80" in done.err
 
 
 def test_a_named_pipe_is_read_once(tmp_path: Path) -> None:
@@ -519,8 +526,8 @@ def test_a_stream_of_ours_must_end(pairs: pl.DataFrame) -> None:
     reader = pa.ipc.open_stream(data)
     ends = [place for place in range(len(data)) if data.startswith(b"\xff\xff\xff\xff", place)]
     assert reader.schema.names[0] == "id"
-    for cut in (*ends[1:], len(data) // 2, 3, 200, ends[-1] - 1):
-        done = shell.run("ingest", "pairs", "--to", "jsonl", data=data[:cut]) if cut in (200, ends[-1]) else None
+    for cut in (*ends[1:-1], len(data) // 2, 3, 200, ends[-2] + 9):  # the last is Arrow's own end marker
+        done = shell.run("ingest", "pairs", "--to", "jsonl", data=data[:cut]) if cut in (200, ends[-2]) else None
         with pytest.raises(InputError) as caught:
             list(tables._from_stream(io.BytesIO(data[:cut]), "standard input").batches(10))
         assert caught.value.what in ("standard input was cut off", "standard input is not UTF-8")

@@ -1,0 +1,134 @@
+"""How a stage runs: order of rows, limits, known positives, memory."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import negforge
+from negforge import rng
+from negforge.errors import InputError, NegforgeError
+
+
+def numbered(count: int) -> pl.DataFrame:
+    """Pairs with a number to change in every other positive."""
+    return pl.DataFrame(
+        {
+            "id": [f"p{number:06d}" for number in range(count)],
+            "anchor": [f"how many boxes are in room {chr(97 + number % 26)}" for number in range(count)],
+            "positive": [
+                f"There are {number + 20} boxes." if number % 2 == 0 else f"No box stands in hall {chr(97 + number % 26)}."
+                for number in range(count)
+            ],
+        }
+    )
+
+
+def test_a_row_stage_keeps_the_order_of_its_input() -> None:
+    """Kept rows come in the order of their sources, with any number of workers."""
+    pairs = numbered(400).sample(fraction=1, shuffle=True, seed=5)
+    for workers in (1, 2):
+        made = negforge.run("generate perturb.number", pairs, batch_size=37, workers=workers).kept
+        order = {one: place for place, one in enumerate(pairs["id"])}
+        places = [order[one] for one in made["source_id"]]
+        assert places == sorted(places)
+        assert made.height > 100
+
+
+def test_an_anchor_stage_leaves_hash_order() -> None:
+    """After an anchor step rows stand by the hash of their anchor, an anchor's rows together."""
+    corpus = pl.DataFrame({"id": [str(n) for n in range(30)], "text": [f"text {n}" for n in range(30)]})
+    pairs = pl.DataFrame({"anchor": [f"a{n}" for n in range(50)], "positive": [f"p{n}" for n in range(50)]})
+    made = negforge.run("generate mine.random", pairs, corpus=corpus, num_negatives=2, batch_size=7).kept
+    hashes = rng.hash64(made["anchor_id"]).tolist()
+    assert hashes == sorted(hashes)
+
+
+def test_limit_takes_the_first_anchors_by_id_and_trims_no_side_table(pairs: pl.DataFrame, corpus: pl.DataFrame) -> None:
+    """With --limit the rows are those of the full run for these anchors; positives of the others stay known."""
+    full = negforge.run("generate mine.bm25", pairs, corpus=corpus, num_negatives=3).kept
+    few = negforge.run("generate mine.bm25", pairs, corpus=corpus, num_negatives=3, limit=5).kept
+    first = sorted(set(pairs["anchor_id"]))[:5]
+    assert few.sort("id").equals(full.filter(pl.col("anchor_id").is_in(first)).sort("id"))
+
+
+def test_a_written_text_is_compared_with_positives_beyond_the_limit() -> None:
+    """An edit that makes another row's positive is vetoed although --limit leaves that row out."""
+    pairs = pl.DataFrame(
+        {
+            "id": ["p1", *(f"q{number}" for number in range(4, 200))],
+            "anchor_id": ["a", *("z" for _ in range(4, 200))],
+            "anchor": ["how many boxes", *("other" for _ in range(4, 200))],
+            "positive": ["There are 20 boxes.", *(f"there are {number} boxes" for number in range(4, 200) if number != 20), "x"],
+        }
+    )
+    made = negforge.run("generate perturb.number", pairs, num_negatives=1, limit=1)
+    assert made.report.counts["emitted"] == 0
+    assert made.report.counts["vetoed"]["known-positive"] > 0
+    assert (made.kept["label"] == "positive").all()
+    free = negforge.run("generate perturb.number", pairs, num_negatives=1, limit=1, verify=False)
+    assert free.report.counts["emitted"] == 1
+
+
+def test_the_text_of_a_positives_passage_is_known_too() -> None:
+    """When mining, a copy of the passage that `positive_id` names is vetoed although the positive is worded otherwise."""
+    corpus = pl.DataFrame({"id": ["d1", "d2", "d3"], "text": ["apples grow on trees", "APPLES  grow on trees", "apples are red"]})
+    pairs = pl.DataFrame({"anchor": ["where do apples grow"], "positive": ["On trees."], "positive_id": ["d1"]})
+    made = negforge.run("generate mine.bm25", pairs, corpus=corpus, num_negatives=3).kept
+    assert dict(zip(made["negative_id"], made["label"], strict=True)) == {"d1": "positive", "d2": "positive", "d3": "negative"}
+
+
+def test_one_anchor_id_with_two_anchors_is_an_error() -> None:
+    """An anchor_id names one anchor; two texts under it are bad data, by name."""
+    corpus = pl.DataFrame({"id": ["d"], "text": ["x"]})
+    pairs = pl.DataFrame({"anchor_id": ["same", "same"], "anchor": ["one", "two"], "positive": ["p", "q"]})
+    with pytest.raises(InputError) as error:
+        negforge.run("generate mine.random", pairs, corpus=corpus)
+    assert "same" in error.value.what
+
+
+def test_an_error_in_a_worker_arrives_whole() -> None:
+    """What a worker process complains about has the same what, where and mend as in this one."""
+    pairs = pl.DataFrame({"anchor_id": ["same"] * 40, "anchor": [f"a{n}" for n in range(40)], "positive": [f"p{n}" for n in range(40)]})
+    more = pl.DataFrame(
+        {"anchor_id": [f"x{n}" for n in range(40)], "anchor": [f"b{n}" for n in range(40)], "positive": [f"q{n}" for n in range(40)]}
+    )
+    corpus = pl.DataFrame({"id": ["d"], "text": ["x"]})
+    found = []
+    for workers in (1, 2):
+        with pytest.raises(NegforgeError) as error:
+            negforge.run("generate mine.random", pl.concat([pairs, more]), corpus=corpus, workers=workers, batch_size=3)
+        found.append(str(error.value))
+    assert found[0] == found[1]
+
+
+def peak_of(code: str, folder: Path) -> int:
+    """Peak anonymous memory, in bytes, of a Python child and of its forebears none."""
+    child = subprocess.Popen([sys.executable, "-c", code], cwd=folder, stdout=subprocess.DEVNULL)
+    peak = 0
+    status = Path(f"/proc/{child.pid}/status")
+    while child.poll() is None:
+        try:
+            line = next(line for line in status.read_text(encoding="ascii").splitlines() if line.startswith("RssAnon"))
+            peak = max(peak, int(line.split()[1]) * 1024)
+        except (OSError, StopIteration):
+            pass
+        time.sleep(0.02)
+    assert child.returncode == 0
+    return peak
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
+def test_memory_is_flat_in_rows(tmp_path: Path) -> None:
+    """Three times the rows through generate, verification and a dataset take about the same memory (pola-rs/polars#25607)."""
+    frame = numbered(150_000)
+    frame.write_parquet(tmp_path / "large.parquet")
+    frame.head(50_000).write_parquet(tmp_path / "small.parquet")
+    code = "import negforge; negforge.run('generate perturb.number', '{0}.parquet', output='{0}', workers=1, max_memory='160MB')"
+    small, large = (peak_of(code.format(name), tmp_path) for name in ("small", "large"))
+    assert large < 1.35 * small, (small, large)
