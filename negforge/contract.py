@@ -67,7 +67,10 @@ class Skipped(NamedTuple):
 
 
 class Exported(NamedTuple):
-    """What a trainer reads, and, row for row, where it came from if the layout cannot say it; rows that did not fit stand in `dropped` with reasons."""
+    """What a trainer reads, and, row for row, where it came from if the layout cannot say it.
+
+    Rows that did not fit stand in `dropped`, with reasons.
+    """
 
     rows: pl.DataFrame
     provenance: pl.DataFrame | None = None

@@ -149,23 +149,32 @@ class Dataset:
                 self._derive(stage)
                 return head, True
             number = 1 + max([0, *self._claims()])
-            claim = self.inner / f"v{number}"
-            claim.mkdir()
             manifest["version"], manifest["parent"] = number, head
-            for file in [*_files(manifest), *manifest.get("asides", [])]:
-                place, _, rest = file["path"].partition("/")
-                file["path"] = f"data/v{number}/{rest}" if place == "data" else f".negforge/v{number}/{rest}"
-            (self.path / "data").mkdir(exist_ok=True)
-            (stage.path / "data").rename(self.path / "data" / f"v{number}")
-            beside = stage.path / "beside"
-            for folder in [*beside.iterdir()] if beside.is_dir() else []:
-                sync(folder)
-                folder.rename(claim / folder.name)
-            for folder in (self.path / "data", claim, self.inner, self.path):
-                sync(folder)
-            _write_atomically(claim / "manifest.json", json.dumps(manifest, indent=1) + "\n", stage)
+            (self.inner / f"v{number}").mkdir()
+            try:
+                self._commit(stage, manifest, number)
+            except BaseException:
+                if number not in self.versions():  # a disk that is full should not stay so
+                    self._empty(number, stage)
+                raise
             self._derive(stage)
             return number, False
+
+    def _commit(self, stage: Scratch, manifest: dict[str, Any], number: int) -> None:
+        """Move what is staged to its places; the manifest's rename, the last step, makes it a version."""
+        claim = self.inner / f"v{number}"
+        for file in [*_files(manifest), *manifest.get("asides", [])]:
+            place, _, rest = file["path"].partition("/")
+            file["path"] = f"data/v{number}/{rest}" if place == "data" else f".negforge/v{number}/{rest}"
+        (self.path / "data").mkdir(exist_ok=True)
+        (stage.path / "data").rename(self.path / "data" / f"v{number}")
+        beside = stage.path / "beside"
+        for folder in [*beside.iterdir()] if beside.is_dir() else []:
+            sync(folder)
+            folder.rename(claim / folder.name)
+        for folder in (self.path / "data", claim, self.inner, self.path):
+            sync(folder)
+        _write_atomically(claim / "manifest.json", json.dumps(manifest, indent=1) + "\n", stage)
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
@@ -190,17 +199,19 @@ class Dataset:
     def _heal(self, stage: Scratch) -> None:
         """Empty claims of writers that died, whose numbers stay taken, and derive HEAD and the card anew if they are stale."""
         for number in {*self._claims()} - {*self.versions()}:
-            claim, data = self.inner / f"v{number}", self.path / "data" / f"v{number}"
-            # The number stays taken by the claim, also where a person deleted it.
-            claim.mkdir(exist_ok=True)
-            if data.is_dir():
-                # Away in one step: a reader whose card names this version must not see half of it.
-                data.rename(stage.file("dead"))
-            for entry in claim.iterdir():
-                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-        for dead in stage.path.glob("*dead"):
-            shutil.rmtree(dead, ignore_errors=True)
+            self._empty(number, stage)
         self._derive(stage)
+
+    def _empty(self, number: int, stage: Scratch) -> None:
+        """Remove what lies in a claim; the claim itself stays, also where a person deleted it."""
+        claim, data = self.inner / f"v{number}", self.path / "data" / f"v{number}"
+        claim.mkdir(exist_ok=True)
+        if data.is_dir():
+            # Away in one step: a reader whose card names this version must not see half of it.
+            dead = data.rename(stage.file("dead"))
+            shutil.rmtree(dead, ignore_errors=True)
+        for entry in claim.iterdir():
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
     def _derive(self, stage: Scratch) -> None:
         """HEAD and the card follow from the manifests; a file that is right is not touched."""

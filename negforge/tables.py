@@ -6,6 +6,7 @@ import contextlib
 import glob
 import gzip
 import io
+import json
 import os
 import re
 import shutil
@@ -288,21 +289,26 @@ def _from_folder(path: Path, version: int | None) -> Source:
 
 def _from_disk(path: Path) -> Source:
     """A folder that `save_to_disk` of `datasets` made."""
+    if (path / "dataset_dict.json").exists():
+        splits = sorted(one.name for one in path.iterdir() if one.is_dir())
+        mend = f"name one folder, for example {path / splits[0]}" if splits else "save it again with save_to_disk"
+        raise InputError(f"{path} holds several splits: {listed(splits)}", mend=mend)
 
     def batches(rows: int) -> Iterator[pl.DataFrame]:
         import datasets
 
         try:
-            found = datasets.load_from_disk(str(path))
+            features = datasets.DatasetInfo.from_directory(str(path)).features
+            # It saves a table without rows in a way that it cannot load.
+            some = json.loads((path / "state.json").read_text(encoding="utf-8"))["_data_files"]
+            found = datasets.load_from_disk(str(path)) if some else ()
         except Exception as error:  # whatever the library raises for a folder that is damaged or of a later version
             raise InputError(f"cannot read {path}", str(error).partition("\n")[0], "save it again with save_to_disk") from error
-        if isinstance(found, datasets.DatasetDict):
-            splits = listed(found)
-            raise InputError(f"{path} holds several splits: {splits}", mend=f"name one folder, for example {path / next(iter(found))}")
         if not len(found):
-            yield formats.frame_of(found.features.arrow_schema.empty_table(), str(path))
-        for piece in found.with_format("arrow").iter(rows):
-            yield formats.frame_of(piece, str(path))
+            yield formats.frame_of(features.arrow_schema.empty_table(), str(path))
+        else:
+            for piece in found.with_format("arrow").iter(rows):
+                yield formats.frame_of(piece, str(path))
 
     return Source(str(path), batches)
 

@@ -147,11 +147,10 @@ def serve() -> None:
 def write_much(path: str, megabytes: str) -> None:
     """Write so much text, made as it goes, under a limit of 256 MB."""
     sink = DatasetSink(NEGATIVES, Path(path), shards=None, keep_labels=[], max_memory=256_000_000)
-    words = pl.Series([f"word{number * 7919 % 100_003}" for number in range(5000)])
-    for batch in range(int(megabytes)):
-        rows = negatives(1000, f"b{batch}", words=0)
-        text = pl.Series([" ".join(words.gather((np.arange(90) * (row + 1) + batch * 31) % 5000)) for row in range(50)])
-        sink.write(rows.with_columns(negative=pl.format("{} {}", "negative", text.gather(np.arange(1000) % 50))))
+    pool = pl.Series([" ".join(f"word{(text * 131 + word * 7919) % 100_003}" for word in range(400)) for text in range(997)])
+    for batch in range(int(megabytes) // 10):
+        texts = pool.gather((np.arange(3000) + batch * 31) % len(pool))
+        sink.write(negatives(3000, f"b{batch}", words=0).with_columns(negative=pl.format("{} {}", texts, pl.int_range(3000))))
     sink.finish([], {})
 
 

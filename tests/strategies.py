@@ -16,7 +16,7 @@ from negforge.records import ANSWERS, CONCEPTS, CORPUS, DROP_NAMES, GRAPHS, NEGA
 settings.register_profile("negforge", deadline=None)
 settings.load_profile("negforge")
 
-LONG = "A very long text, of the size that a whole page has. " * 400
+LONG = "A very long text, of the size that a whole page has. " * 100
 ODD = (
     "line one\nline two",
     'a\ttab, a comma and a "quote"',

@@ -20,7 +20,7 @@ from negforge.registry import Operator
 from tests.conftest import ROOT, SAMPLE
 
 EVERY = registry.every_operator()
-BATCHINGS = ({"batch_size": 1, "workers": 1}, {"batch_size": 7, "workers": 2}, {"batch_size": 10_000, "workers": 1})
+BATCHINGS: tuple[dict[str, Any], ...] = ({"batch_size": 1, "workers": 1}, {"batch_size": 7, "workers": 2}, {"batch_size": 10_000, "workers": 1})
 
 
 def of(*verbs: str) -> list[Any]:
@@ -39,7 +39,7 @@ def required(operator: Operator) -> dict[str, Any]:
     return found
 
 
-def sides(operator: Operator, corpus: pl.DataFrame, pairs: pl.DataFrame) -> dict[str, pl.DataFrame]:
+def sides(operator: Operator, corpus: pl.DataFrame, pairs: pl.DataFrame) -> dict[str, Any]:
     """A table for each side input."""
     tables: dict[type[Table], pl.DataFrame] = {Corpus: corpus, Pairs: pairs}
     return {name: tables[kind] for name, kind in operator.sides.items()}
@@ -52,7 +52,9 @@ def negatives(pairs: pl.DataFrame, corpus: pl.DataFrame) -> pl.DataFrame:
     twins = made.head(9).with_columns((pl.col("id") + "-again").alias("id"), pl.col("negative").str.to_uppercase())
     block = [pl.lit(None, pl.String).alias(name) for name in DROP_NAMES]
     lost = made.tail(5).with_columns((pl.col("id") + "-lost").alias("id"))
-    lost = lost.with_columns(pl.lit("filter earlier").alias("dropped_by"), pl.lit("reason").alias("drop_reason"), pl.lit("1").alias("drop_value"))
+    lost = lost.with_columns(
+        pl.lit("filter earlier").alias("dropped_by"), pl.lit("reason").alias("drop_reason"), pl.lit("1").alias("drop_value")
+    )
     return pl.concat([pl.concat([made, twins]).with_columns(block), lost.select([*made.columns, *DROP_NAMES])])
 
 
@@ -98,9 +100,17 @@ def test_there_is_a_test_at_the_mirrored_path(operator: Operator) -> None:
 @pytest.mark.parametrize("operator", of(*registry.VERBS))
 def test_it_imports_neither_another_operator_nor_the_command_line_nor_a_client(operator: Operator) -> None:
     """Imports point one way: operators know records, randomness and errors."""
-    barred = re.compile(rf"negforge\.({'|'.join(registry.VERBS)}|cli|pipeline|runner|store|sinks|api)(\.|$)|^(openai|httpx|requests|huggingface_hub)")
+    barred = re.compile(
+        rf"negforge\.({'|'.join(registry.VERBS)}|cli|pipeline|runner|store|sinks|api)(\.|$)|^(openai|httpx|requests|huggingface_hub)"
+    )
     for node in ast.walk(ast.parse(operator.path.read_text(encoding="utf-8"))):
-        names = [one.name for one in node.names] if isinstance(node, ast.Import) else [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        names = (
+            [one.name for one in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
         for name in names:
             assert not barred.search(name), f"{operator.path.name} imports {name}"
 
@@ -131,7 +141,7 @@ def test_generate_ignores_batches_workers_and_row_order(operator: Operator, pair
 
 @pytest.mark.parametrize("operator", of("generate"))
 def test_generate_conserves_slots_and_rows(operator: Operator, pairs: pl.DataFrame, corpus: pl.DataFrame) -> None:
-    """asked = emitted + refused + short in slots; every row without a negative is there with its reason."""
+    """Slots add up: asked = emitted + refused + short in slots; every row without a negative is there with its reason."""
     made = negforge.run(operator.title, pairs, **sides(operator, corpus, pairs), **required(operator), num_negatives=3)
     counts = made.report.counts
     assert counts["asked"] == counts["emitted"] + sum(counts["refused"].values()) + counts["short"]
@@ -160,7 +170,10 @@ def test_generate_keeps_the_shape_of_negatives(operator: Operator, pairs: pl.Dat
     topics = dict(zip(pairs["id"], pairs["topic"], strict=True))
     assert [topics[one] for one in frame["source_id"]] == frame["topic"].to_list()
     assert frame["source_ids"].to_list() == [[one] for one in frame["source_id"]]
-    assert made.dropped.columns == [*made.kept.columns[: len(made.kept.columns)], *DROP_NAMES] or set(made.dropped.columns) == {*made.kept.columns, *DROP_NAMES}
+    assert made.dropped.columns == [*made.kept.columns[: len(made.kept.columns)], *DROP_NAMES] or set(made.dropped.columns) == {
+        *made.kept.columns,
+        *DROP_NAMES,
+    }
 
 
 @pytest.mark.parametrize("operator", of("generate"))
@@ -216,8 +229,10 @@ ROW_STAGES = of("score", "verify", "filter", "dedupe", "schedule")
 
 
 @pytest.mark.parametrize("operator", ROW_STAGES)
-def test_a_stage_conserves_rows_and_lets_dropped_ones_travel(operator: Operator, negatives: pl.DataFrame, pairs: pl.DataFrame, corpus: pl.DataFrame) -> None:
-    """seen = kept + dropped; rows dropped before come out as they went in."""
+def test_a_stage_conserves_rows_and_lets_dropped_ones_travel(
+    operator: Operator, negatives: pl.DataFrame, pairs: pl.DataFrame, corpus: pl.DataFrame
+) -> None:
+    """Rows add up: seen = kept + dropped; rows dropped before come out as they went in."""
     made = negforge.run(operator.title, negatives, **sides(operator, corpus, pairs), **required(operator))
     counts = made.report.counts
     assert counts["seen"] == negatives.height == counts["kept"] + sum(counts["dropped"].values())
@@ -229,7 +244,9 @@ def test_a_stage_conserves_rows_and_lets_dropped_ones_travel(operator: Operator,
 
 
 @pytest.mark.parametrize("operator", ROW_STAGES)
-def test_a_stage_ignores_batches_workers_and_row_order(operator: Operator, negatives: pl.DataFrame, pairs: pl.DataFrame, corpus: pl.DataFrame) -> None:
+def test_a_stage_ignores_batches_workers_and_row_order(
+    operator: Operator, negatives: pl.DataFrame, pairs: pl.DataFrame, corpus: pl.DataFrame
+) -> None:
     """Same rows kept and the same dropped for the same reasons, whatever the order and batching."""
     given = {**sides(operator, corpus, pairs), **required(operator)}
     frames = [negatives, negatives.sample(fraction=1, shuffle=True, seed=4), negatives.reverse()]
@@ -239,7 +256,9 @@ def test_a_stage_ignores_batches_workers_and_row_order(operator: Operator, negat
 
 
 @pytest.mark.parametrize("operator", ROW_STAGES)
-def test_a_stage_applied_twice_changes_nothing_more(operator: Operator, negatives: pl.DataFrame, pairs: pl.DataFrame, corpus: pl.DataFrame) -> None:
+def test_a_stage_applied_twice_changes_nothing_more(
+    operator: Operator, negatives: pl.DataFrame, pairs: pl.DataFrame, corpus: pl.DataFrame
+) -> None:
     """Idempotent: a second run over what was kept keeps all of it."""
     given = {**sides(operator, corpus, pairs), **required(operator)}
     once = negforge.run(operator.title, negatives, **given)

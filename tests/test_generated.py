@@ -7,8 +7,8 @@ import tomllib
 import jsonschema
 import pytest
 
-from negforge.records import KINDS
 from negforge.generated import schemas, with_operator_table
+from negforge.records import KINDS
 from tests.conftest import ROOT
 
 

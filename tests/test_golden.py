@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -15,7 +16,7 @@ import negforge
 from negforge.sinks import plain_schema
 
 GOLDEN = Path(__file__).parent / "golden"
-CASES = {
+CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "mine-bm25": ("generate mine.bm25", {"num_negatives": 2, "limit": 4}),
     "mine-random": ("generate mine.random", {"num_negatives": 2, "limit": 4, "seed": 7}),
     "perturb-number": ("generate perturb.number", {"num_negatives": 2, "limit": 12}),
@@ -25,7 +26,7 @@ CASES = {
 def made(name: str, pairs: pl.DataFrame, corpus: pl.DataFrame) -> pl.DataFrame:
     """The rows of a case, kept and dropped, in the order of their ids."""
     title, options = CASES[name]
-    sides = {"corpus": corpus} if title.startswith("generate mine") else {}
+    sides: dict[str, Any] = {"corpus": corpus} if title.startswith("generate mine") else {}
     result = negforge.run(title, pairs, **sides, **options)
     return pl.concat([result.kept, result.dropped], how="diagonal").sort("id")
 

@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 from typer.testing import CliRunner
@@ -39,6 +39,7 @@ from tests.conftest import ROOT
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 ROWS = 60
+NO_SHRINK = (Phase.explicit, Phase.reuse, Phase.generate)  # each example writes and loads a dataset
 
 
 # -- helpers -----------------------------------------------------------------------------------------------------------
@@ -500,7 +501,7 @@ CELLS: dict[str, tuple[pl.DataType, st.SearchStrategy[Any]]] = {
 }
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, phases=NO_SHRINK, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_dataset_info_is_what_datasets_itself_finds(tmp_path: Path, load: Callable[..., Any], data: st.DataObject) -> None:
     """Features, number of rows and of bytes in the card are those that `datasets` computes from the files alone."""
@@ -884,7 +885,6 @@ def test_a_full_disk_leaves_the_old_version(tmp_path: Path, load: Callable[..., 
         write(path, negatives(ROWS))
         before = digests(path / "data" / "v1")
         filler = small / "filler"
-        refused = 0
         for spare in (0, 4, 20, 60, 120, 250):
             with filler.open("wb") as handle:
                 with pytest.raises(OSError, match="No space left"):
@@ -892,20 +892,17 @@ def test_a_full_disk_leaves_the_old_version(tmp_path: Path, load: Callable[..., 
                         os.write(handle.fileno(), b"x" * 4096)
                 handle.truncate(max(0, handle.tell() - spare * 1024))
             for memory in (1, None):
-                try:
-                    write(path, negatives(2000, f"b{spare}", words=30), mark=f"{spare}{memory}", batch=200, max_memory=memory)
-                except StorageError as error:
-                    refused += 1
-                    assert error.exit_code == 5
-                    assert "No space left" in error.what
-                    assert "free some space" in error.mend
-                    assert Dataset(path).versions() == [1]
-                    assert stages(path) == []
-                    assert digests(path / "data" / "v1") == before
-                    assert {*load(path)["id"]} == ids("a")
+                with pytest.raises(StorageError, match="No space left") as error:
+                    write(path, negatives(4000, f"b{spare}", words=30), mark=f"{spare}{memory}", batch=400, max_memory=memory)
+                assert error.value.exit_code == 5
+                assert "free some space" in error.value.mend
+                assert Dataset(path).versions() == [1]
+                assert stages(path) == []
+                assert [one.name for one in (path / "data").iterdir()] == ["v1"]
+                assert digests(path / "data" / "v1") == before
+                assert {*load(path)["id"]} == ids("a")
             filler.unlink()
-        assert refused == 12
-        assert write(path, negatives(ROWS, "c")).version == 2
+        assert (write(path, negatives(ROWS, "c")).version or 0) >= 2
     assert "Traceback" not in capfd.readouterr().err
 
 

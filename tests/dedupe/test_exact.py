@@ -49,13 +49,20 @@ def test_a_row_labelled_negative_stays_before_one_of_another_label() -> None:
 
 def test_twins_in_different_batches_and_workers_are_found() -> None:
     """Duplicates split over batches go all the same (datajuicer/data-juicer#971)."""
-    rows = pl.DataFrame([row(f"n{number:04d}", f"text {number % 500}") for number in range(2000)], schema_overrides={"negative_id": pl.String})
-    runs = [negforge.run(TITLE, frame, batch_size=size, max_memory=memory) for frame, size, memory in ((rows, 10_000, 10**9), (rows.reverse(), 3, 200_000))]
+    rows = pl.DataFrame(
+        [row(f"n{number:04d}", f"text {number % 500}") for number in range(2000)], schema_overrides={"negative_id": pl.String}
+    )
+    runs = [
+        negforge.run(TITLE, frame, batch_size=size, max_memory=memory)
+        for frame, size, memory in ((rows, 10_000, 10**9), (rows.reverse(), 3, 200_000))
+    ]
     assert [sorted(one.kept["id"]) for one in runs] == [[f"n{number:04d}" for number in range(500)]] * 2
     assert runs[0].report.outcome.digests["dropped_digest"] == runs[1].report.outcome.digests["dropped_digest"]
 
 
 def test_a_negative_one_word_away_is_no_duplicate() -> None:
     """Near-copies stay: a good negative is a near-copy of its positive by design."""
-    rows = pl.DataFrame([row("n1", "the cat sat on 3 mats"), row("n2", "the cat sat on 4 mats")], schema_overrides={"negative_id": pl.String})
+    rows = pl.DataFrame(
+        [row("n1", "the cat sat on 3 mats"), row("n2", "the cat sat on 4 mats")], schema_overrides={"negative_id": pl.String}
+    )
     assert negforge.run(TITLE, rows).kept.height == 2

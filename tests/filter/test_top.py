@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 import pytest
 
@@ -15,17 +17,22 @@ TITLE = "filter top"
 def frame(*rows: tuple[str, str, str, int, float | None]) -> pl.DataFrame:
     """Rows of (id, anchor, text, rank, score)."""
     made = [
-        {**negative(text, anchor=anchor, row=row), "rank": rank, "score_x": score, "positive": f"p-{row[-1]}"} for row, anchor, text, rank, score in rows
+        {**negative(text, anchor=anchor, row=row), "rank": rank, "score_x": score, "positive": f"p-{row[-1]}"}
+        for row, anchor, text, rank, score in rows
     ]
     return pl.DataFrame(made, schema_overrides={"score_x": pl.Float64, "negative_id": pl.String})
 
 
 ROWS = frame(
-    ("n1", "a", "one", 1, 0.2), ("n2", "a", "two", 2, 0.9), ("n3", "a", "three", 3, None), ("n4", "b", "one", 5, -0.5), ("n5", "b", "two", 4, -0.1)
+    ("n1", "a", "one", 1, 0.2),
+    ("n2", "a", "two", 2, 0.9),
+    ("n3", "a", "three", 3, None),
+    ("n4", "b", "one", 5, -0.5),
+    ("n5", "b", "two", 4, -0.1),
 )
 
 
-def kept(table: pl.DataFrame, **options: object) -> list[str]:
+def kept(table: pl.DataFrame, **options: Any) -> list[str]:
     """Ids of the kept rows."""
     return sorted(negforge.run(TITLE, table, **options).kept["id"])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def received(features: list[dict[str, Any]], tokenizer: Any) -> list[list[list[s
     columns = []
     for feature in features:
         ids, starts = feature["input_ids"].tolist(), [*feature["offsets"].tolist(), len(feature["input_ids"])]
-        columns.append([[tokenizer.id_to_token(one) for one in ids[start:end]] for start, end in zip(starts, starts[1:], strict=False)])
+        columns.append([[tokenizer.id_to_token(one) for one in ids[start:end]] for start, end in itertools.pairwise(starts)])
     return columns
 
 
@@ -66,7 +67,7 @@ def test_a_training_step_receives_anchor_positive_and_negatives_in_place(
     tokenizer = model[0].tokenizer
     seen: list[list[list[list[str]]]] = []
 
-    class Loss(losses.MultipleNegativesRankingLoss):  # type: ignore[misc, name-defined]
+    class Loss(losses.MultipleNegativesRankingLoss):  # type: ignore[misc]
         """The real loss, keeping what it was given."""
 
         def forward(self, sentence_features: Any, labels: Any) -> Any:
@@ -76,7 +77,13 @@ def test_a_training_step_receives_anchor_positive_and_negatives_in_place(
 
     before = model[0].embedding.weight.detach().clone()
     arguments = sentence_transformers.SentenceTransformerTrainingArguments(
-        output_dir=str(tmp_path / "run"), per_device_train_batch_size=4, max_steps=2, report_to="none", save_strategy="no", disable_tqdm=True, seed=1
+        output_dir=str(tmp_path / "run"),
+        per_device_train_batch_size=4,
+        max_steps=2,
+        report_to="none",
+        save_strategy="no",
+        disable_tqdm=True,
+        seed=1,
     )
     trainer = sentence_transformers.SentenceTransformerTrainer(model=model, args=arguments, train_dataset=train, loss=Loss(model))
     trainer.train()

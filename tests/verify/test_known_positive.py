@@ -11,7 +11,9 @@ from negforge.labels import labelled
 TITLE = "verify known-positive"
 
 
-def negative(text: str, *, operator: str = "mine.bm25", anchor: str = "a1", negative_id: str | None = None, row: str = "n1") -> dict[str, object]:
+def negative(
+    text: str, *, operator: str = "mine.bm25", anchor: str = "a1", negative_id: str | None = None, row: str = "n1"
+) -> dict[str, object]:
     """One row of negatives."""
     return {
         "id": row,
@@ -54,7 +56,15 @@ def verdict(row: dict[str, object]) -> str:
 
 @pytest.mark.parametrize(
     "text",
-    ["The Right answer.", "the right answer", "  THE   right\tanswer", "\u201cthe right answer\u201d", "2 dogs barking", "Two dogs barking!", "anchor of A1"],
+    [
+        "The Right answer.",
+        "the right answer",
+        "  THE   right\tanswer",
+        "\u201cthe right answer\u201d",
+        "2 dogs barking",
+        "Two dogs barking!",
+        "anchor of A1",
+    ],
 )
 def test_a_positive_of_the_anchor_is_proven_however_it_is_written(text: str) -> None:
     """Case, spacing, sentence punctuation and number words do not hide a positive, nor does being the anchor itself."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from pathlib import Path
 
 import polars as pl
@@ -116,7 +115,9 @@ def test_no_shared_word_is_a_refusal_that_stays() -> None:
     assert made.report.counts["refused"] == {"no-candidate": 2}
 
 
-@pytest.mark.parametrize("anchor", ['body:(a OR "b', "+must -not *:* [a TO b]", "^2 ~ \\ / AND", "\u202e\x00 emoji \U0001f600", "x" * 70_000])
+@pytest.mark.parametrize(
+    "anchor", ['body:(a OR "b', "+must -not *:* [a TO b]", "^2 ~ \\ / AND", "\u202e\x00 emoji \U0001f600", "x" * 70_000]
+)
 def test_an_anchor_is_never_a_query_language(anchor: str) -> None:
     """Signs of a query syntax, control characters and very long words are just text."""
     made = negforge.run(TITLE, one_pair(anchor), corpus=table("a b must not and", "emoji x"), num_negatives=1)
@@ -130,7 +131,7 @@ def test_the_index_is_cached_under_its_content(tmp_path: Path, monkeypatch: pyte
     pair = one_pair("apple pears plum")
 
     def indexes() -> set[str]:
-        return {name for name in os.listdir(tmp_path) if name.startswith("bm25-")}
+        return {path.name for path in tmp_path.glob("bm25-*")}
 
     negforge.run(TITLE, pair, corpus=frame)
     first = indexes()
