@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import shutil
 import sys
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
@@ -63,7 +65,6 @@ def _stage(operator: registry.Operator, values: dict[str, Any]) -> int:
     general = {name: values.pop(name) for name in GENERAL}
     output, to, quiet = general["output"], general["to"], general["quiet"]
     inputs = values.pop("inputs") or ["-"]
-    _log_to_stderr(verbose=general["verbose"])
     given = {name: value for name, value in values.items() if value is not None and value != []}
     stage, faults = stage_of(operator.title, inputs, given)
     if to is not None and to not in FORMATS:
@@ -81,7 +82,8 @@ def _stage(operator: registry.Operator, values: dict[str, Any]) -> int:
     def make_sink(kind: Any, clustered: bool) -> Sink:
         return sink_for(output, to, kind, clustered=clustered, settings=stage.settings)
 
-    report = run_stage(stage, make_sink, show_progress=drawable(sys.stderr) and not quiet)
+    with _logging(verbose=general["verbose"]):
+        report = run_stage(stage, make_sink, show_progress=drawable(sys.stderr) and not quiet)
     if general["json_"]:
         sys.stdout.write(document(report.document()))
     if not quiet:
@@ -89,12 +91,18 @@ def _stage(operator: registry.Operator, values: dict[str, Any]) -> int:
     return 0
 
 
-def _log_to_stderr(*, verbose: bool) -> None:
+@contextlib.contextmanager
+def _logging(*, verbose: bool) -> Iterator[None]:
+    """What the library logs goes to stderr while a command runs."""
     logger = logging.getLogger("negforge")
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
-    logger.handlers[:] = [handler]
+    logger.addHandler(handler)
     logger.setLevel(logging.DEBUG if verbose else logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
 
 
 def _empty() -> None:
@@ -131,7 +139,6 @@ def run(
     from negforge.report import Report, document, drawable
 
     interruptible()
-    _log_to_stderr(verbose=verbose)
     flags = {"seed": seed, "limit": limit, "workers": workers, "batch_size": batch_size, "max_memory": max_memory}
     steps = load(file, {key: value for key, value in flags.items() if value is not None}, set_ or [])
     if dry_run:
@@ -142,7 +149,8 @@ def run(
         if not quiet:
             say(f"[{step.name}] " + "\n".join(report.lines()))
 
-    reports = run_steps(steps, show_progress=drawable(sys.stderr) and not quiet, done=done)
+    with _logging(verbose=verbose):
+        reports = run_steps(steps, show_progress=drawable(sys.stderr) and not quiet, done=done)
     if json_:
         sys.stdout.write(document([{"name": step.name, **report.document()} for step, report in zip(steps, reports, strict=True)]))
     if not quiet:

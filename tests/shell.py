@@ -72,7 +72,8 @@ def on_terminal(words: Sequence[str | Path], columns: int = 80, env: dict[str, s
     """Run with both streams on a terminal; what they print comes back together."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
-    process = start(*words, stdin=slave, stdout=slave, stderr=slave, env={**os.environ, "TERM": "xterm", **(env or {})})
+    around = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+    process = start(*words, stdin=slave, stdout=slave, stderr=slave, env={**around, "TERM": "xterm", **(env or {})})
     os.close(slave)
     found = b""
     while True:

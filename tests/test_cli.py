@@ -410,7 +410,7 @@ def test_a_terminal_gets_a_short_table(tables: Path) -> None:
     for columns in (80, 200):
         done = on_terminal(["filter", "top", tables / "negatives.parquet", "--k", "2"], columns=columns)
         # What a cleared line held is gone.
-        lines = [line.rpartition("\r\x1b[K")[2] for line in done.out.replace("\r\n", "\n").splitlines()]
+        lines = [line.rpartition("\r\x1b[K")[2] for line in done.out.replace("\r\n", "\n").split("\n")]
         assert done.code == 0
         head = next(place for place, line in enumerate(lines) if "anchor" in line and "positive" in line)
         assert [line for line in map(_plain, lines[head : head + 9]) if len(line) > columns] == []
@@ -512,7 +512,7 @@ def test_help_into_a_closed_pipe_is_quiet(tmp_path: Path) -> None:
 def big(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """More rows than any pipe holds."""
     path = tmp_path_factory.mktemp("big") / "big.jsonl"
-    path.write_text("".join(f'{{"anchor":"a question {n}","positive":"an answer {n}"}}\n' for n in range(60_000)), encoding="utf-8")
+    path.write_text("".join(f'{{"anchor":"a question {n}","positive":"an answer {n}"}}\n' for n in range(30_000)), encoding="utf-8")
     return path
 
 
@@ -559,11 +559,15 @@ def test_a_stream_without_its_end_is_refused(cut: float, tables: Path, tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("sent", "code", "word", "group"),
-    [(signal.SIGINT, 130, "interrupted", True), (signal.SIGTERM, 143, "terminated", False), (signal.SIGTERM, 143, "terminated", True)],
-    ids=["interrupt", "terminate", "terminate-all"],
+    ("sent", "code", "word", "group", "workers"),
+    [
+        (signal.SIGINT, 130, "interrupted", True, "1"),
+        (signal.SIGINT, 130, "interrupted", True, "2"),
+        (signal.SIGTERM, 143, "terminated", False, "2"),
+        (signal.SIGTERM, 143, "terminated", True, "2"),
+    ],
+    ids=["interrupt", "interrupt-workers", "terminate-workers", "terminate-all"],
 )
-@pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_signal_in_a_long_stage(
     sent: int, code: int, word: str, group: bool, workers: str, big: Path, tables: Path, tmp_path: Path, temporary: Path
 ) -> None:

@@ -20,7 +20,11 @@ from negforge.registry import Operator
 from tests.conftest import ROOT, SAMPLE
 
 EVERY = registry.every_operator()
-BATCHINGS: tuple[dict[str, Any], ...] = ({"batch_size": 1, "workers": 1}, {"batch_size": 7, "workers": 2}, {"batch_size": 10_000, "workers": 1})
+BATCHINGS: tuple[dict[str, Any], ...] = (
+    {"batch_size": 1, "workers": 1},
+    {"batch_size": 7, "workers": 2},
+    {"batch_size": 10_000, "workers": 1},
+)
 
 
 def of(*verbs: str) -> list[Any]:

@@ -491,7 +491,10 @@ CELLS: dict[str, tuple[pl.DataType, st.SearchStrategy[Any]]] = {
     "moment": (pl.Datetime("us"), st.datetimes()),
     "words": (pl.List(pl.String()), st.lists(st.text(max_size=3), max_size=3)),
     "numbers": (pl.List(pl.Float64()), st.lists(st.floats(allow_nan=False), max_size=3)),
-    "record": (pl.Struct({"start": pl.Int64, "old": pl.String}), st.fixed_dictionaries({"start": st.integers(0, 9), "old": st.text(max_size=3)})),
+    "record": (
+        pl.Struct({"start": pl.Int64, "old": pl.String}),
+        st.fixed_dictionaries({"start": st.integers(0, 9), "old": st.text(max_size=3)}),
+    ),
     "edges": (
         pl.List(pl.Struct({"head": pl.String, "n": pl.Int64})),
         st.lists(st.fixed_dictionaries({"head": st.text(max_size=3), "n": st.integers(0, 9)}), max_size=2),
@@ -697,7 +700,11 @@ def test_rows_stand_in_the_order_of_their_hash(tmp_path: Path) -> None:
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    rows=st.integers(0, 120), batch=st.integers(1, 50), shards=st.sampled_from([1, 2, 8]), memory=st.sampled_from([1, 20_000]), seed=st.integers(0, 9)
+    rows=st.integers(0, 120),
+    batch=st.integers(1, 50),
+    shards=st.sampled_from([1, 2, 8]),
+    memory=st.sampled_from([1, 20_000]),
+    seed=st.integers(0, 9),
 )
 def test_the_bytes_do_not_depend_on_batches_or_memory(tmp_path: Path, rows: int, batch: int, shards: int, memory: int, seed: int) -> None:
     """One table, shuffled, in any batches, spilled to disk or not: the same bytes in every shard, the dropped ones too."""
@@ -716,7 +723,10 @@ def test_the_bytes_do_not_depend_on_batches_or_memory(tmp_path: Path, rows: int,
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(positions=st.lists(st.none() | st.integers(-(2**62), 2**62) | st.integers(0, 50), min_size=1, max_size=60), memory=st.sampled_from([1, 1 << 30]))
+@given(
+    positions=st.lists(st.none() | st.integers(-(2**62), 2**62) | st.integers(0, 50), min_size=1, max_size=60),
+    memory=st.sampled_from([1, 1 << 30]),
+)
 def test_position_is_the_reading_order(tmp_path: Path, positions: list[int | None], memory: int) -> None:
     """Rows with a `position` are cut contiguously by it, evenly; reading the shards one after the other gives its order."""
     path = tmp_path / f"set-{len([*tmp_path.iterdir()])}"
@@ -870,7 +880,10 @@ def test_the_command_line_says_3_for_a_tampered_dataset(tmp_path: Path) -> None:
 def disk(path: Path, size: str) -> Iterator[Path]:
     """A small disk of its own; the test is skipped where one cannot be mounted."""
     path.mkdir()
-    if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(path)], capture_output=True, check=False).returncode:
+    if (
+        os.geteuid() != 0
+        or subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(path)], capture_output=True, check=False).returncode
+    ):
         pytest.skip("only root may mount a small disk")
     try:
         yield path

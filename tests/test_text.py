@@ -18,15 +18,14 @@ STRANGE = (
     "H\u1112\u1161\u0915\u093f\u5b57\U0001f600\n\t\u3000"
 )
 NUMBER_PIECES = (
-    "zero one two seven twelve twenty ninety hundred thousand million trillion and first second third hundredth a "
-    "2 1.5 1,000 .5 007 5 1,5"
+    "zero one two seven twelve twenty ninety hundred thousand million trillion and first second third hundredth a 2 1.5 1,000 .5 007 5 1,5"
 ).split()
 
 ANY_TEXT = st.text()
 MARKED_TEXT = st.text(st.sampled_from("abZ59 " + PUNCTUATION + SYMBOLS + STRANGE))
-NUMBER_TEXT = st.lists(
-    st.sampled_from(NUMBER_PIECES) | st.sampled_from(PUNCTUATION + SYMBOLS + STRANGE) | st.just(" "), max_size=12
-).map("".join)
+NUMBER_TEXT = st.lists(st.sampled_from(NUMBER_PIECES) | st.sampled_from(PUNCTUATION + SYMBOLS + STRANGE) | st.just(" "), max_size=12).map(
+    "".join
+)
 SPACED_NUMBER_TEXT = st.lists(st.sampled_from([*NUMBER_PIECES, ", ", "-", "$", "%"]), max_size=12).map(" ".join)
 TEXTS = st.one_of(ANY_TEXT, MARKED_TEXT, NUMBER_TEXT, SPACED_NUMBER_TEXT)
 LANGUAGES = st.sampled_from(["en", "nb", "code"])
@@ -307,8 +306,7 @@ def test_code_only_loses_white_space(text: str, same: str) -> None:
 def spelt(number: int) -> str:
     """Spell a number out, with `and` after each hundred that is followed by something."""
     small = (
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-        "seventeen eighteen nineteen"
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
     ).split()
     tens = "twenty thirty forty fifty sixty seventy eighty ninety".split()
     if number < 20:

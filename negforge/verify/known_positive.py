@@ -46,7 +46,9 @@ def prepare(positives: Pairs, scratch: Path, max_memory: int, *, language: str) 
     with path.open("wb") as out:
         for _, keys in parts.parts():
             keys.sort()
-            keys[np.append(True, keys[1:] != keys[:-1])].tofile(out)
+            first = np.ones(len(keys), dtype=bool)
+            first[1:] = keys[1:] != keys[:-1]
+            keys[first].tofile(out)
     return State(path)
 
 

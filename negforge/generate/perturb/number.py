@@ -81,9 +81,7 @@ def _words(listed: str) -> frozenset[str]:
 
 def _by_word(**reasons: str) -> dict[str, str]:
     """Lists of words under their reason, as the reason of each word; an underscore is the space in a phrase."""
-    return {
-        word.replace("_", " "): reason.replace("_", "-") for reason, words in reasons.items() for word in words.split()
-    }
+    return {word.replace("_", " "): reason.replace("_", "-") for reason, words in reasons.items() for word in words.split()}
 
 
 _OPEN_WORDS = _words("or and oder ou eller least most minimum maximum plus max min tops")
@@ -218,9 +216,7 @@ _VERBS = _LEADS | _words("""
 _KNOWN = _VERBS | _CUES
 _NO_NOUNS = _words("and or in of to with for by on at from as is was are were has had have which that") | {""}
 _VERB_ENDINGS = ("ed", "ing", "s", "ly")
-_NO_SUPERLATIVE = _words(
-    "forest guest west test nest chest interest request harvest rest quest contest protest rainforest"
-)
+_NO_SUPERLATIVE = _words("forest guest west test nest chest interest request harvest rest quest contest protest rainforest")
 _UNITS_SAID = """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
     seventeen eighteen nineteen"""
 _TENS_SAID = "twenty thirty forty fifty sixty seventy eighty ninety"
@@ -278,9 +274,7 @@ def generate(
     batch: Pairs,
     rng: Rng,
     *,
-    protect: Annotated[
-        str, Field(description="Leave numbers alone that overlap a match of this regular expression.")
-    ] = r"(?!)",
+    protect: Annotated[str, Field(description="Leave numbers alone that overlap a match of this regular expression.")] = r"(?!)",
     direction: Annotated[
         Literal["both", "up", "down"],
         Field(description="Which way to change; `up` suits captions, for where four dogs are there are also three."),
@@ -335,10 +329,7 @@ def generate(
 
 def _spared(sites: list[_Site], spans: list[tuple[int, int]]) -> list[_Site]:
     """The sites, with those that overlap a span `protected`."""
-    return [
-        _Site(*site[:3], "protected") if any(a < site.end and site.start < b for a, b in spans) else site
-        for site in sites
-    ]
+    return [_Site(*site[:3], "protected") if any(a < site.end and site.start < b for a, b in spans) else site for site in sites]
 
 
 def _sites(text: str, found: Sequence[re.Match[str]], language: str) -> tuple[list[_Site], frozenset[str]]:
@@ -431,9 +422,7 @@ def _share(sites: list[_Site], links: list[str]) -> None:
             sites[two] = _Site(*sites[two][:3], sites[one].reason)
 
 
-def _judged(
-    text: str, start: int, end: int, key: str, number: _Number | None, first: int, last: int, language: str
-) -> _Site:
+def _judged(text: str, start: int, end: int, key: str, number: _Number | None, first: int, last: int, language: str) -> _Site:
     """A number by what stands around it in its sentence, which goes from first to last."""
     if number is None:
         return _Site(start, end, key, "date" if re.fullmatch(r"[0-9]{1,2}\.[0-9]{1,2}\.[0-9]{2,4}", key) else "code")
@@ -670,8 +659,7 @@ def _said(words: list[str]) -> frozenset[str]:
 def _stands(key: str, said: frozenset[str]) -> bool:
     """Whether a value is among the said ones, also as so many hundreds, thousands or millions."""
     return key in said or any(
-        scale in said and key.endswith(scale[1:]) and key[: 1 - len(scale)] in said
-        for scale in ("100", "1000", "1000000")
+        scale in said and key.endswith(scale[1:]) and key[: 1 - len(scale)] in said for scale in ("100", "1000", "1000000")
     )
 
 
@@ -706,9 +694,7 @@ def _key(digits: int, decimals: int) -> str:
     return f"{digits}e-{decimals}" if decimals else str(digits)
 
 
-def _values(
-    written: str, site: _Site, taken: AbstractSet[str], direction: str, permille: int, draw: int, most: int
-) -> list[str]:
+def _values(written: str, site: _Site, taken: AbstractSet[str], direction: str, permille: int, draw: int, most: int) -> list[str]:
     """Up to `most` new spellings of a number, as round as the old one, by turns above and below it."""
     number = site.number
     if number is None:

@@ -27,13 +27,9 @@ WRITTEN = (
     "Figure page years km May mg/kg 12-page 7-day-old \u0664\u0665 \uff11\uff12 5\u00b2 \u00bd5 5\ufe0f\u20e3 5\u0301 \U0001f600 "
     "\u200b \u00e9t\u00e9 \u732b20\u5339 \u0130"
 )
-GLUE = st.sampled_from(
-    [" ", " ", " ", "", ", ", ". ", "? ", "\n", "-", "/", ":", "=", "(", ")", "\u00a0", "\u2019", "%"]
-)
+GLUE = st.sampled_from([" ", " ", " ", "", ", ", ". ", "? ", "\n", "-", "/", ":", "=", "(", ")", "\u00a0", "\u2019", "%"])
 TEXTS = st.one_of(
-    st.lists(st.tuples(st.sampled_from(WRITTEN.split()), GLUE), max_size=14).map(
-        lambda parts: "".join(a + b for a, b in parts)
-    ),
+    st.lists(st.tuples(st.sampled_from(WRITTEN.split()), GLUE), max_size=14).map(lambda parts: "".join(a + b for a, b in parts)),
     st.text(st.sampled_from("0123456789.,'- %$()x\u00a0\u2009\u00b7aZ\n?")),
     st.text(),
 )
@@ -100,9 +96,7 @@ def check_laws(text: str, made: list[Edit | Refusal]) -> None:
         assert 10 * abs(digits(one.new) - digits(old)) >= digits(old) > 0
         assert 10 * digits(one.new) >= 3 * digits(old)
         assert 2 * digits(one.new) <= 5 * digits(old)
-        assert (
-            shape(one.new) == shape(old) or shape(old).endswith(shape(one.new)) or shape(one.new).endswith(shape(old))
-        )
+        assert shape(one.new) == shape(old) or shape(old).endswith(shape(one.new)) or shape(one.new).endswith(shape(old))
         assert one.new not in {match[0] for match in NUMBER.finditer(text)}
         assert one.new not in ("0", "1")
 
