@@ -33,6 +33,7 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 
 _LOCK = "lock"
+_THREADS = "POLARS_MAX_THREADS"
 _LOOK_SECONDS = 0.5  # how often a waiting parent looks whether its workers live
 _SPLIT_BITS = 6  # a spilled table lies in 64 files; a file still too large is split again
 
@@ -264,9 +265,8 @@ class Partitioner:
             yield from inner.parts()
 
 
-def _start_worker(threads: int) -> None:
+def _start_worker() -> None:
     """A worker holds no stdout, leaves interrupts to its parent, and dies with it."""
-    os.environ["POLARS_MAX_THREADS"] = str(threads)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     null = os.open(os.devnull, os.O_WRONLY)
@@ -282,16 +282,24 @@ def _start_worker(threads: int) -> None:
 
 
 @contextlib.contextmanager
-def _without_stdout() -> Iterator[None]:
-    """While helpers of the pool start, descriptor 1 is the null device: they must not keep a reader of our pipe waiting."""
+def _starting(threads: int) -> Iterator[None]:
+    """What helpers of the pool are to inherit while they start.
+
+    Descriptor 1 is the null device: they must not keep a reader of our pipe waiting. Polars' threads are shared out: it reads
+    their number as it is imported, which in a worker may be before any code of ours.
+    """
     sys.stdout.flush()
-    kept = os.dup(1)
+    kept, share = os.dup(1), os.environ.get(_THREADS)
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)
     os.close(null)
+    os.environ[_THREADS] = str(threads)
     try:
         yield
     finally:
+        os.environ.pop(_THREADS)
+        if share is not None:
+            os.environ[_THREADS] = share
         os.dup2(kept, 1)
         os.close(kept)
 
@@ -312,12 +320,12 @@ def ordered_map(function: Callable[[In], Out], items: Iterable[In], workers: int
         return
     context = multiprocessing.get_context("forkserver")
     threads = max(1, default_workers() // workers)
-    with _without_stdout():  # the pool starts a tracker of its semaphores
-        pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(threads,))
+    with _starting(threads):  # the pool starts a tracker of its semaphores
+        pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)
     waiting: deque[Future[Out]] = deque()
 
     def submit(item: In) -> None:
-        with _without_stdout():
+        with _starting(threads):
             waiting.append(pool.submit(function, item))
 
     try:

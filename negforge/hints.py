@@ -77,7 +77,7 @@ def _kind(path: Path) -> str:
     """The kind of a table of ours, or nothing for whatever else lies there."""
     try:
         return sources_of([str(path)])[0].kind
-    except (NegforgeError, OSError, pl.exceptions.PolarsError):
+    except (NegforgeError, OSError, ValueError, KeyError, pl.exceptions.PolarsError):
         return ""
 
 

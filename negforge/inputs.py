@@ -175,7 +175,8 @@ def check_ids(
                 spool = Spool(folder / f"source-{len(pieces)}.arrow")
                 pieces.append(_Piece(spool, schema, names[number] if names else "", done, done - begun))
             pieces[-1].spool.add(frame)
-            narrow.add(*_hashes(frame, kind, done))
+            if frame.height:
+                narrow.add(*_hashes(frame, kind, done))
             done += frame.height
     for piece in pieces:
         piece.spool.close()
@@ -223,27 +224,29 @@ def _repeated(narrow: Partitioner, pieces: list[_Piece], kind: Kind, count: int)
         pairs = ordered.with_columns(pl.all().shift().name.suffix("_before")).filter(
             pl.col("high") == pl.col("high_before"), pl.col("low") == pl.col("low_before")
         )
-        clash = pairs.filter(pl.col("content") != pl.col("content_before"))
-        if clash.height:
-            raise _two_contents(pieces, int(clash["row_before"][0]), int(clash["row"][0]))
-        _refuse_given_ids(pieces, kind, pairs.filter(pl.col("whole") != pl.col("whole_before")))
+        other = pairs.select(pl.col("content") != pl.col("content_before")).to_series().to_numpy()
+        annotated = pairs.select(pl.col("whole") != pl.col("whole_before")).to_series().to_numpy() & ~other
+        other[annotated] = _given_ids(pieces, kind, pairs["row"].to_numpy()[annotated])
+        if other.any():
+            first = pairs.row(int(np.argmax(other)), named=True)
+            raise _two_contents(pieces, first["row_before"], first["row"])
         gone[pairs["row"].to_numpy()] = True
     return gone
 
 
-def _refuse_given_ids(pieces: list[_Piece], kind: Kind, pairs: pl.DataFrame) -> None:
-    """Of rows that repeat another in all but some extra column, refuse those whose id the source gave."""
-    rows, before = (pairs.sort("row")[name].to_numpy() for name in ("row", "row_before"))
+def _given_ids(pieces: list[_Piece], kind: Kind, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """For rows by their number, whether the source gave the id, or it was made of the row's content."""
+    found = np.zeros(len(rows), dtype=bool)
+    order = np.argsort(rows)
     for piece in pieces if len(rows) else ():
         start = piece.first
         for frame in piece.spool.batches(1 << 16):
-            first, last = np.searchsorted(rows, [start, start + frame.height])
-            found = frame[rows[first:last] - start]
-            made = rng.record_ids(kind.name, [found[name] for name in kind.identity])
-            given = (made != found["id"]).arg_true()
-            if len(given):
-                raise _two_contents(pieces, int(before[first + given[0]]), int(rows[first + given[0]]))
+            first, last = np.searchsorted(rows[order], [start, start + frame.height])
+            some = frame[rows[order[first:last]] - start]
+            made = rng.record_ids(kind.name, [some[name] for name in kind.identity])
+            found[order[first:last]] = (made != some["id"]).to_numpy()
             start += frame.height
+    return found
 
 
 def _two_contents(pieces: list[_Piece], *rows: int) -> InputError:

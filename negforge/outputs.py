@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from negforge.errors import UsageError
+from negforge.errors import UsageError, near
 from negforge.tables import format_of
 
 WRITTEN = ("parquet", "jsonl", "csv", "arrow")
@@ -26,6 +26,8 @@ def check_output(output: str | None, to: str | None) -> list[UsageError]:
         if form not in WRITTEN or packed:
             where = "a file is written as .parquet, .jsonl, .csv or .arrow"
             faults.append(UsageError(f"cannot write {path}", where, "choose one of these, or a folder"))
+    elif not path.exists() and (guess := near(path.suffix.removeprefix("."), WRITTEN)):
+        faults.append(UsageError(f"{path} would be a folder", mend=f"did you mean {path.with_suffix(f'.{guess}')}?"))
     elif path.exists() and not path.is_dir():
         faults.append(UsageError(f"{path} is a file, not a folder", mend="name a folder, or a file with a known suffix"))
     elif path.is_dir() and not (path / ".negforge").is_dir() and any(path.iterdir()):

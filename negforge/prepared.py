@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from negforge import rng
-from negforge.options import Settings
+from negforge.options import UNRECORDED, Settings
 from negforge.records import Table
 from negforge.registry import Operator
 
@@ -60,7 +60,7 @@ def recorded(operator: Operator, options: dict[str, Any], settings: Settings, si
     reads = {"num_negatives"} if operator.verb == "generate" else set()
     if operator.declared.get("edits"):
         reads.add("on")
-    names = sorted(name for name in Settings.model_fields if name in operator.parameters or name in reads)
+    names = sorted(name for name in {*Settings.model_fields} - {*UNRECORDED} if name in operator.parameters or name in reads)
     return {
         **{name: value for name, value in settings.model_dump(mode="json").items() if name in names and name != "seed"},
         **{name: _plain(value) for name, value in options.items()},

@@ -85,6 +85,7 @@ def run_stage(stage: Stage, make_sink: MakeSink, *, show_progress: bool = False)
             for frame in frames:
                 sink.write(frame)
                 progress.update(run.counts)
+            progress.close()
             counts = run.counts.document(generates=stage.operator.verb == "generate")
             digests = sink.digests.named()
             entry = {**run.entry, "counts": counts, "rows_digest": digests["rows_digest"]}
@@ -101,6 +102,9 @@ def run_stage(stage: Stage, make_sink: MakeSink, *, show_progress: bool = False)
 def plan_of(stage: Stage) -> dict[str, Any]:
     """What a run would do, for `--dry-run`: rows in, slots asked, options with side inputs. Reads inputs, writes nothing."""
     with temporary_scratch() as scratch:
+        for one in stage.sides.values():
+            if isinstance(one, str) and one != "-":
+                sources_of([one])  # is it there?
         rows = units = 0
         operator = stage.operator
         reads = operator.declares.reads

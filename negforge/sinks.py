@@ -28,7 +28,7 @@ from negforge.tables import dropped_twin, format_of
 ROWS_A_GROUP = 50_000
 _PLAIN_NUMBERS = (pa.int32(), pa.int64(), pa.float32(), pa.float64())  # those that Parquet has itself
 _STDOUT = Path("standard output")
-BYTES_A_GROUP = 64_000_000  # of cells as `row_bytes` counts them: long texts make a row group of fewer rows
+BYTES_A_GROUP = 32_000_000  # of cells as `row_bytes` counts them: long texts make a row group of fewer rows
 
 
 @dataclass

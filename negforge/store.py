@@ -272,7 +272,7 @@ class DatasetSink(Sink):
             self._stage = self._dataset.begin()
         self._shards, self._keep = shards, {"negative", *keep_labels}
         self._keep_labels = sorted(keep_labels)
-        limit = (max_memory or machine_memory() // 4) // 4
+        limit = (max_memory or machine_memory() // 4) // 8
         self._rows = Partitioner(self._stage.path / "scratch-rows", limit)
         self._rest = Partitioner(self._stage.path / "scratch-rest", limit)
         self._bytes = 0

@@ -301,7 +301,7 @@ def _from_disk(path: Path) -> Source:
             features = datasets.DatasetInfo.from_directory(str(path)).features
             # It saves a table without rows in a way that it cannot load.
             some = json.loads((path / "state.json").read_text(encoding="utf-8"))["_data_files"]
-            found = datasets.load_from_disk(str(path)) if some else ()
+            found: Any = datasets.load_from_disk(str(path)) if some else ()
         except Exception as error:  # whatever the library raises for a folder that is damaged or of a later version
             raise InputError(f"cannot read {path}", str(error).partition("\n")[0], "save it again with save_to_disk") from error
         if not len(found):

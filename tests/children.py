@@ -16,6 +16,8 @@ import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
 
+from negforge.engine import Scratch, collect, ordered_map
+from negforge.errors import InputError
 from negforge.records import NEGATIVES
 from negforge.sinks import Outcome
 from negforge.store import DatasetSink
@@ -162,6 +164,119 @@ def drop_few(path: str) -> None:
         texts = row.with_columns(negative=pl.format("{} {}", pl.lit("long text " * 60), pl.lit(batch)))
         sink.write(texts.filter(pl.int_range(pl.len()) % 100 == 0))
     sink.finish([], {})
+
+
+# -- work of pools -----------------------------------------------------------------------------------------------------
+
+
+def doubled(number: int) -> int:
+    """Twice the number; later items are ready sooner."""
+    time.sleep(0.02 * (number % 3 == 0))
+    return 2 * number
+
+
+def padded(number: int) -> tuple[int, bytes]:
+    """The number, with more bytes than a pipe holds."""
+    return number, bytes(200_000)
+
+
+def failing(number: int) -> int:
+    """An error of ours at 3."""
+    if number == 3:
+        raise InputError("three is bad", "here", "leave it out")
+    return number
+
+
+def dying(number: int) -> int:
+    """The worker is killed at 3."""
+    if number == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def dying_on_large(item: tuple[int, bytes]) -> tuple[int, bytes]:
+    """The worker is killed at 3, while larger items than a pipe holds wait for it."""
+    return dying(item[0]), item[1]
+
+
+def dying_in_answer(number: int) -> bytes:
+    """The worker is killed in the midst of sending a large result, at 3."""
+    if number != 3:
+        return b""
+
+    def strike() -> None:
+        while True:
+            call = Path(f"/proc/self/task/{os.getpid()}/syscall").read_text(encoding="ascii").split()
+            if call[0] in ("1", "64") and len(call) > 3 and int(call[3], 16) > 65_536:  # write, of more than a pipe holds
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=strike, daemon=True).start()
+    return bytes(100_000_000)
+
+
+def worker_state(_: int) -> dict[str, Any]:
+    """What a worker is like inside."""
+    return {
+        "pid": os.getpid(),
+        "stdout": str(Path("/proc/self/fd/1").readlink()),
+        "threads": pl.thread_pool_size(),
+        "interrupts": signal.getsignal(signal.SIGINT) is signal.SIG_IGN,
+    }
+
+
+def show_workers(workers: str) -> None:
+    """Print what six workers' calls found."""
+    sys.stdout.write(json.dumps([*ordered_map(worker_state, range(6), int(workers))]))
+
+
+def waiting(number: int) -> int:
+    """Takes a minute, once it has said that it began."""
+    Path(os.environ["NEGFORGE_TEST_BEGAN"], f"{number}-{os.getpid()}").touch()
+    time.sleep(60)
+    return number
+
+
+def map_and_wait(workers: str) -> None:
+    """A parent whose workers take a minute; interrupted, it ends as a command does."""
+    try:
+        for one in ordered_map(waiting, range(10), int(workers)):
+            sys.stdout.write(f"{one}\n")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def map_and_stop(workers: str) -> None:
+    """A parent that prints one result and ends while its pool still stands."""
+    results = ordered_map(doubled, range(1000), int(workers))
+    sys.stdout.write(f"{next(results)}\n")
+    sys.stdout.flush()
+    os._exit(0)
+
+
+def hold_scratch(folder: str, state: str) -> None:
+    """Own a scratch folder and say so; or be killed at once, or before it was locked."""
+    if state == "unlocked":
+        Path(folder, f"s-{os.getpid()}").mkdir()
+        os.kill(os.getpid(), signal.SIGKILL)
+    scratch = Scratch(Path(folder), "s-")
+    (scratch.path / "rows").write_bytes(b"rows")
+    if state == "dead":
+        os.kill(os.getpid(), signal.SIGKILL)
+    sys.stdout.write("held\n")
+    sys.stdout.flush()
+    sys.stdin.read()
+
+
+def make_and_collect(folder: str, times: str) -> None:
+    """Make scratch folders and remove others' over and over; a folder that is owned must stay whole."""
+    parent = Path(folder)
+    for _ in range(int(times)):
+        collect(parent, "s-")
+        with Scratch(parent, "s-") as scratch:
+            (scratch.path / "rows").write_bytes(b"rows")
+            collect(parent, "s-")
+            if (scratch.path / "rows").read_bytes() != b"rows" or not (scratch.path / "lock").exists():
+                sys.exit(1)
 
 
 if __name__ == "__main__":

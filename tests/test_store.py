@@ -1019,7 +1019,7 @@ def test_memory_is_flat_in_rows(tmp_path: Path) -> None:
     """
     small, large = (peak_bytes(["write_much", str(tmp_path / f"set-{size}"), str(size)]) for size in (150, 300))
     assert large < 1.3 * small
-    assert large < 600_000_000
+    assert large < 400_000_000
     assert Dataset(tmp_path / "set-300").manifest(1)["rows"] > 0
 
 

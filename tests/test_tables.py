@@ -7,11 +7,12 @@ import gzip
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,15 @@ PACKED: dict[str, Callable[[bytes], bytes]] = {
     ".gz": gzip.compress,
     ".zst": lambda data: bytes(pa.compress(data, codec="zstd", asbytes=True)),
 }
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _scratch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What the tests of this file spill lies in one folder, removed after them."""
+    before, tempfile.tempdir = tempfile.tempdir, str(tmp_path_factory.mktemp("scratch"))
+    yield
+    shutil.rmtree(tempfile.tempdir)
+    tempfile.tempdir = before
 
 
 def opened(*specs: Path | str, kind: Kind = PAIRS, twice: bool = False) -> Input:
