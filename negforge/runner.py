@@ -85,7 +85,6 @@ def run_stage(stage: Stage, make_sink: MakeSink, *, show_progress: bool = False)
             for frame in frames:
                 sink.write(frame)
                 progress.update(run.counts)
-            progress.close()
             counts = run.counts.document(generates=stage.operator.verb == "generate")
             digests = sink.digests.named()
             entry = {**run.entry, "counts": counts, "rows_digest": digests["rows_digest"]}
