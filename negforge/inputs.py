@@ -159,8 +159,10 @@ def check_ids(
 ) -> Input:
     """Conformed rows of several sources as one table: equal rows collapse, an id with two contents is an error.
 
-    Rows whose ids were made of their content may differ in other columns: they collapse to the one of the smallest hash,
-    whatever the order of the rows. Frames may differ in columns; the table has them all. names: of the sources, for messages.
+    What the kind is about is the content of an id; of an id that the source gave, the other columns are too. Rows whose ids
+    were made may differ in these, and so may a corpus's, read from rows that repeat a text beside what is said of it: they
+    collapse to the one of the smallest hash, whatever the order of the rows.
+    Frames may differ in columns; the table has them all. names: of the sources, for messages.
     Only (row number, id hash, content hashes) is held, in partitions; the rows wait on disk.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -226,7 +228,8 @@ def _repeated(narrow: Partitioner, pieces: list[_Piece], kind: Kind, count: int)
         )
         other = pairs.select(pl.col("content") != pl.col("content_before")).to_series().to_numpy()
         annotated = pairs.select(pl.col("whole") != pl.col("whole_before")).to_series().to_numpy() & ~other
-        other[annotated] = _given_ids(pieces, kind, pairs["row"].to_numpy()[annotated])
+        if kind.name != "corpus":
+            other[annotated] = _given_ids(pieces, kind, pairs["row"].to_numpy()[annotated])
         if other.any():
             first = pairs.row(int(np.argmax(other)), named=True)
             raise _two_contents(pieces, first["row_before"], first["row"])

@@ -422,9 +422,11 @@ def conform(frame: pl.DataFrame, kind: Kind, where: str, first_row: int = 0, *, 
     for name in kind.required:
         if name not in frame.columns:
             raise missing_column(name, frame.columns, where, has_flag=False)
-    for column in kind.columns:
-        if column.required:
-            _refuse_null(frame[column.name], column, kept, where, first_row)
+    # What ids are made of comes first: a null anchor is no null anchor_id.
+    for name in dict.fromkeys((*kind.identity, *kind.required)):
+        column = kind.column(name)
+        if column is not None:
+            _refuse_null(frame[name], column, kept, where, first_row)
     return frame.select(kind.ordered(frame.columns))
 
 
@@ -451,7 +453,7 @@ def mapped(frame: pl.DataFrame, columns: dict[str, str], where: str, *, flags: d
     used = set(columns.values())
     for name in columns:
         if name in frame.columns and name not in used:
-            raise InputError(f"two columns claim '{name}'", f"{where} has one of that name", f"pass --rename {name}=source_{name}")
+            raise InputError(f"two columns claim '{name}'", f"{where} has one of that name", f"pass --rename {name}={free_name(name)}")
     return frame.drop(used).with_columns(frame[column].alias(name) for name, column in columns.items())
 
 
@@ -472,7 +474,7 @@ def _cast(values: pl.Series, column: Column, where: str, first_row: int) -> pl.S
             return fitted(values, column.dtype)
     except (pl.exceptions.PolarsError, pa.ArrowException) as error:
         raise InputError(f"column '{column.name}' is not {column.type}", f"{where}: {error}", "mend the values") from error
-    mend = "convert the column" if column.required else f"convert the column, or pass --rename {column.name}=source_{column.name}"
+    mend = "convert the column" if column.required else f"convert the column, or pass --rename {column.name}={free_name(column.name)}"
     raise InputError(f"column '{column.name}' holds {_plain_type(values.dtype)}, not {column.type}", where, mend)
 
 
@@ -553,6 +555,11 @@ def check_collisions(columns: list[str], kind: Kind, where: str) -> None:
         reserved = kind.name != "corpus" and NEGATIVES.column(name) is not None
         # The tool's own scratch columns; pandas' `__index_level_0__` is a plain extra column.
         if reserved or (name.startswith("__") and not name.endswith("__")):
-            raise InputError(
-                f"column '{name}' has a reserved name", f"{where}: negforge writes '{name}' itself", f"pass --rename {name}=source_{name}"
-            )
+            mend = f"pass --rename {name}={free_name(name)}"
+            raise InputError(f"column '{name}' has a reserved name", f"{where}: negforge writes '{name}' itself", mend)
+
+
+def free_name(name: str) -> str:
+    """The name to suggest for a source's column whose own is taken; `source_id` is taken too."""
+    found = f"source_{name}"
+    return found if NEGATIVES.column(found) is None else f"given_{name}"

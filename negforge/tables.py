@@ -62,6 +62,13 @@ def format_of(path: str) -> tuple[str, str]:
 
 def open_sources(spec: str) -> list[Source]:
     """The tables that an input names: a file, a glob, a dataset folder (`DIR`, `DIR@v2`), `hf://OWNER/NAME`, or `-`."""
+    try:
+        return _named(spec)
+    except OSError as error:  # a folder on the way is closed, a name is too long
+        raise _unreadable(error.filename or spec, error) from error
+
+
+def _named(spec: str) -> list[Source]:
     if spec == "-":
         return [_from_stdin()]
     if spec.startswith("hf://"):
@@ -81,6 +88,10 @@ def open_sources(spec: str) -> list[Source]:
     if re.fullmatch(r"[\w.-]+/[\w.-]+", spec):
         mend += f"; a dataset on the Hub is hf://{spec}"
     raise InputError(f"there is no file {spec}", mend=mend)
+
+
+def _unreadable(path: str | Path, error: OSError) -> InputError:
+    return InputError(f"cannot read {path}: {error.strerror}", mend="check its permissions")
 
 
 def _matching(pattern: str) -> list[str]:
@@ -112,7 +123,7 @@ def _open(path: Path) -> IO[bytes]:
     try:
         return path.open("rb")
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}", mend="check its permissions") from error
+        raise _unreadable(path, error) from error
 
 
 def _unpacked(path: Path, form: str, packed: str) -> IO[bytes]:

@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -25,7 +26,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from negforge import engine
-from negforge.engine import Partitioner, Scratch, Spool, collect, hold, ordered_map, storage
+from negforge.engine import Partitioner, Scratch, Spool, collect, hold, ordered_map, storage, temporary_scratch
 from negforge.errors import InputError, NegforgeError, StorageError
 from tests import children
 from tests.conftest import ROOT
@@ -161,6 +162,19 @@ def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
         os.close(hold(scratch.path / "lock", wait=False))
         scratch._lock = os.open(os.devnull, os.O_RDONLY)
         getattr(results, "close")()  # noqa: B009 - a generator, by its type an iterator
+
+
+def test_a_temporary_folder_that_cannot_be_made_is_a_storage_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit 5, naming the place; what a dead run left there is collected by the next."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "absent" / "file"))
+    (tmp_path / "absent").touch()
+    with pytest.raises(StorageError) as error:
+        temporary_scratch()
+    assert error.value.exit_code == 5
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (tmp_path / f"negforge-{os.getuid()}-dead").mkdir()
+    with temporary_scratch() as scratch:
+        assert {one.name for one in tmp_path.iterdir()} == {"absent", scratch.path.name}
 
 
 def test_names_in_a_folder_do_not_clash(tmp_path: Path) -> None:
@@ -389,7 +403,8 @@ def alive(pid: int) -> bool:
 def test_workers_die_with_their_parent(tmp_path: Path, blow: signal.Signals) -> None:
     """Killed, terminated or interrupted in the midst of work: within seconds no process of it is left."""
     mark = f"NEGFORGE_TEST_BEGAN={tmp_path}"
-    parent = child("map_and_wait", "2", env={**os.environ, "NEGFORGE_TEST_BEGAN": str(tmp_path)})
+    environment = {**os.environ, "NEGFORGE_TEST_BEGAN": str(tmp_path)}
+    parent = child("map_and_wait", "2", env=environment, stderr=subprocess.DEVNULL)  # of semaphores that nobody is left to free
     until(lambda: len([*tmp_path.iterdir()]) == 2)
     workers = {int(one.name.partition("-")[2]) for one in tmp_path.iterdir()}
     assert processes(mark) > workers
@@ -428,7 +443,8 @@ def test_a_reader_of_our_pipe_gets_the_end_when_we_end() -> None:
 def test_no_helper_holds_stdout(tmp_path: Path) -> None:
     """While the pool works, the pipe on stdout is open in the parent alone."""
     mark = f"NEGFORGE_TEST_BEGAN={tmp_path}"
-    parent = child("map_and_wait", "2", env={**os.environ, "NEGFORGE_TEST_BEGAN": str(tmp_path)})
+    environment = {**os.environ, "NEGFORGE_TEST_BEGAN": str(tmp_path)}
+    parent = child("map_and_wait", "2", env=environment, stderr=subprocess.DEVNULL)  # of semaphores that nobody is left to free
     until(lambda: len([*tmp_path.iterdir()]) == 2)
     pipe = Path(f"/proc/{parent.pid}/fd/1").readlink()
     holders = {pid for pid in processes(mark) for handle in Path(f"/proc/{pid}/fd").iterdir() if _target(handle) == pipe}

@@ -411,8 +411,14 @@ def test_one_history_for_equal_ones() -> None:
         assert table.history == expected
 
 
-def test_a_corpus_without_ids_keeps_one_of_each_text() -> None:
-    """Equal texts of a corpus without ids are one row, counted."""
+def test_a_corpus_keeps_one_row_of_each_text() -> None:
+    """Rows that repeat a text under one id beside what is said of it are one text, counted; two texts are an error."""
+    names = ("id", "text", "question")
+    asked = rows(("d1", "a", "q1"), ("d1", "a", "q2"), ("d2", "b", "q3"), names=names)
+    assert whole(checked(asked, kind=CORPUS)).height == 2
+    assert whole(checked(asked, kind=CORPUS)).sort("id").equals(whole(checked(asked.reverse(), kind=CORPUS)).sort("id"))
+    two = rows(("d1", "a", "q1"), ("d1", "b", "q1"), names=names)
+    assert refusal(lambda: checked(two, kind=CORPUS)).where == "row 1 of part-0 and row 2 of part-0 differ in text"
     table = checked(rows(("a",), ("b",), ("a",), names=("text",)), kind=CORPUS)
     assert (whole(table)["text"].to_list(), table.collapsed) == (["a", "b"], 1)
 

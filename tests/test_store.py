@@ -289,6 +289,43 @@ def test_a_number_given_up_is_not_given_again(tmp_path: Path) -> None:
     assert write(path, negatives(ROWS, "c"), mark="c").version == 3
 
 
+def test_all_of_a_version_is_on_the_disk_before_it_is_committed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every file and every folder that names one is synced before the rename that makes the version."""
+    path = tmp_path / "set"
+    steps: list[str] = []
+    sync, rename, replace = os.fsync, os.rename, os.replace
+
+    def place(name: str) -> str:
+        return re.sub(r"stage-[0-9a-f]+", "stage", str(Path(name).relative_to(path)))
+
+    def syncing(handle: int) -> None:
+        steps.append(f"sync {place(str(Path(f'/proc/self/fd/{handle}').readlink()))}")
+        sync(handle)
+
+    def moving(inner: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
+        def move(old: Path, new: Path) -> None:
+            steps.append(f"move {place(str(new))}")
+            inner(old, new)
+
+        return move
+
+    monkeypatch.setattr(os, "fsync", syncing)
+    monkeypatch.setattr(os, "rename", moving(rename))
+    monkeypatch.setattr(os, "replace", moving(replace))
+    write(path, negatives(ROWS), shards=2)
+    commit = steps.index("move .negforge/v1/manifest.json")
+    moved = steps.index("move data/v1")
+    shards = [f"sync .negforge/stage/data/train-{number:05d}-of-00002.parquet" for number in range(2)]
+    dropped = "sync .negforge/stage/beside/dropped"
+    assert {*shards, "sync .negforge/stage/data", f"{dropped}/train-00000-of-00001.parquet"} <= {*steps[:moved]}
+    assert dropped in steps[: steps.index("move .negforge/v1/dropped")]
+    assert {"sync data", "sync .negforge/v1", "sync .negforge", "sync ."} <= {*steps[moved:commit]}
+    assert steps[commit - 1] == "sync .negforge/stage/manifest.json"
+    assert steps[commit + 1] == "sync .negforge/v1"
+    assert steps.index("move README.md") < moved
+    assert "move README.md" in steps[commit:]
+
+
 # -- an equal rerun ----------------------------------------------------------------------------------------------------
 
 

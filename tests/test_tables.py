@@ -128,7 +128,7 @@ WRITERS: dict[str, tuple[str, Callable[[pl.DataFrame], bytes]]] = {
 
 def bare(frame: pl.DataFrame) -> pl.DataFrame:
     """A table without what tab-separated text cannot hold."""
-    return frame.with_columns(pl.col(pl.String).str.replace_all(r"[\t\n\r\"]", " "))
+    return frame.with_columns(pl.col(pl.String).str.replace_all(r"[\t\n\r\"]", "_"))
 
 
 # -- what is written is read -------------------------------------------------------------------------------------------
@@ -314,21 +314,28 @@ def test_an_unknown_format_is_named(tmp_path: Path) -> None:
 
 def test_a_file_without_permission_is_named() -> None:
     """A file that may not be read is an input error that says so."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "pairs.jsonl"
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        path, hidden = Path(folder) / "pairs.jsonl", Path(folder) / "hidden" / "pairs.jsonl"
         path.write_text('{"anchor": "a", "positive": "b"}')
         path.chmod(0)
+        hidden.parent.mkdir(mode=0)
         Path(folder).chmod(0o755)
         # Root may read everything: then the rest is done by nobody.
         code = f"""if True:
             import os
             from negforge.tables import open_sources
+            import negforge.store
+            from negforge.errors import InputError
             os.getuid() or os.setuid(65534)
-            open_sources({str(path)!r})
+            for path in ({str(path)!r}, {str(hidden)!r}, {str(hidden.parent)!r}):
+                try:
+                    open_sources(path)
+                except InputError as error:
+                    print(error)
         """
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
-    assert f"cannot read {path}: Permission denied" in done.stderr
-    assert "check its permissions" in done.stderr
+    assert done.stdout.count("Permission denied") == done.stdout.count("check its permissions") == 3, done.stderr
+    assert f"cannot read {path}: Permission denied" in done.stdout
 
 
 @pytest.mark.parametrize("form", ["jsonl", "csv", "parquet", "arrow stream"])

@@ -76,8 +76,10 @@ def _exploded(frame: pl.DataFrame, where: str, first_row: int) -> Iterator[pl.Da
             frame["positive"].list.eval(pl.element().str.strip_chars().fill_null("") == "").list.any(), "positive", where, first_row
         )
     size = frame["positive"].list.len().fill_null(0)
-    for name in lists:
-        _refuse_sizes(frame, name, frame[name].list.len().fill_null(0) != size, where, first_row)
+    for name in lists[1:]:
+        _refuse_sizes(frame, name, frame[name].list.len() != size, where, first_row)
+        unknown = pl.lit(None, frame[name].dtype.inner).repeat_by(size)  # type: ignore[attr-defined]
+        frame = frame.with_columns(pl.when(pl.col(name).is_null()).then(unknown).otherwise(pl.col(name)).alias(name))
     if "positive_id" in frame.columns and "positive_id" not in lists:
         _refuse_sizes(frame, "positive_id", (size > 1) & frame["positive_id"].is_not_null(), where, first_row)
     without = int((size == 0).sum())

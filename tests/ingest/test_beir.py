@@ -166,7 +166,7 @@ def test_a_blank_text_that_is_judged_is_named(tmp_path: Path) -> None:
 
 
 def test_one_id_with_two_texts_is_named(tmp_path: Path) -> None:
-    """A document or query that is there twice with other texts is refused: which one was judged?"""
+    """A document or query that is there twice with other texts is refused: nobody knows which was judged."""
     folder = beir(tmp_path, corpus=(*CORPUS, {"_id": "d1", "title": "T", "text": "uno"}))
     assert refusal(folder).what == "document 'd1' has two texts"
 

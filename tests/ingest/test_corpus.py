@@ -75,7 +75,12 @@ def test_blank_texts_stay(tmp_path: Path, form: str) -> None:
     """A blank text, of which published corpora have some, is a row in every format; a missing one is refused."""
     frame = pl.DataFrame({"id": ["1", "2", "3"], "title": ["T", "", None], "text": ["", "  ", "x"]})
     path = tmp_path / f"c.{form}"
-    {"jsonl": frame.write_ndjson, "csv": frame.write_csv, "parquet": frame.write_parquet}[form](path)
+    if form == "jsonl":
+        frame.write_ndjson(path)
+    elif form == "csv":
+        frame.write_csv(path)
+    else:
+        frame.write_parquet(path)
     found = ingest(path).kept
     assert found.select("id", "text", "title").rows() == [("1", "", "T"), ("2", "  ", None), ("3", "x", None)]
     assert full_text(found).to_list() == ["T ", "  ", "x"]
@@ -87,7 +92,7 @@ def test_titles_are_joined_the_same_everywhere(tmp_path: Path) -> None:
     """What a miner finds and what a pair has as positive is title, a space, text, in one spelling."""
     path = lines(tmp_path / "c.jsonl", {"_id": "1", "title": "T", "text": "x"}, {"_id": "2", "title": "", "text": "y"})
     done = ingest(path).kept
-    store = CorpusStore.open(Corpus(done, digest="test-titles"))
+    store = CorpusStore.of(Corpus(done, digest="test-titles"))
     assert store.take(store.find(pl.Series(["1", "2"])))["text"].to_list() == ["T x", "y"] == full_text(done).to_list()
     (tmp_path / "qrels").mkdir()
     path.rename(tmp_path / "corpus.jsonl")
@@ -107,7 +112,7 @@ def test_ids_are_made_of_texts(tmp_path: Path) -> None:
 def test_one_id_for_two_texts_is_refused(tmp_path: Path) -> None:
     """Two texts, or two titles, under one id are two contents; a blank title is none."""
     path = lines(tmp_path / "c.jsonl", {"id": 1, "title": "S", "text": "x"}, {"id": 1, "title": "T", "text": "x"})
-    assert refusal(path).where == f"row 1 of {path} and row 2 of {path} differ in title" or "differ in title" in refusal(path).where
+    assert "differ in title" in refusal(path).where
     same = ingest(lines(tmp_path / "d.jsonl", {"id": 1, "title": "", "text": "x"}, {"id": 1, "text": "x"}))
     assert (same.kept.height, same.report.counts["collapsed"]) == (1, 1)
 
@@ -118,11 +123,13 @@ def test_a_limit_takes_the_first_ids(tmp_path: Path) -> None:
     assert sorted(ingest(path, limit=2).kept["id"].to_list()) == ["1", "10"]
 
 
-def test_pairs_become_a_corpus(tmp_path: Path, pairs: pl.DataFrame) -> None:
-    """The positives of a table of pairs are a corpus by naming their columns."""
-    run("ingest pairs", pairs, output=str(tmp_path / "p.parquet"))
+def test_pairs_become_a_corpus(tmp_path: Path) -> None:
+    """The positives of a table of pairs are a corpus by naming their columns: one that several anchors share is one text."""
+    rows = [{"anchor": f"a{number}", "positive": f"p{number % 2}", "positive_id": f"d{number % 2}"} for number in range(4)]
+    run("ingest pairs", str(lines(tmp_path / "p.jsonl", *rows)), output=str(tmp_path / "p.parquet"))
     done = run("ingest corpus", str(tmp_path / "p.parquet"), text="positive", id="positive_id", rename=["id=pair_id"])
-    assert set(done.kept["id"].to_list()) == set(pairs["positive_id"].to_list()) if done.kept.height else False
+    assert done.kept.select("id", "text").sort("id").rows() == [("d0", "p0"), ("d1", "p1")]
+    assert done.report.counts["collapsed"] == 2
 
 
 def test_the_sample_corpus_on_the_command_line(tmp_path: Path) -> None:
