@@ -72,7 +72,7 @@ def run(title: str, /, *inputs: Given, output: str | os.PathLike[str] | None = N
         raise UsageError("there is no input", mend="name a file or give a frame")
     stage, faults = stage_of(title, [_plain(one) for one in inputs], {name: _plain(value) for name, value in options.items()})
     output = os.fspath(output) if output is not None else None
-    faults += check_output(output, None)
+    faults += check_output(output, None, stage)
     if stage is None or faults:
         raise together(faults, "the call")
     held: list[MemorySink] = []

@@ -70,7 +70,7 @@ def _stage(operator: registry.Operator, values: dict[str, Any]) -> int:
     if to is not None and to not in FORMATS:
         faults.append(OptionError("to", f"takes one of {listed(FORMATS)}, not {to!r}", mend=did_you_mean(to, FORMATS, "")))
     else:
-        faults += check_output(output, to)
+        faults += check_output(output, to, stage)
     if general["json_"] and output in (None, "-") and not general["dry_run"]:
         faults.append(UsageError("--json and the rows both want standard output", mend="pass -o FILE or -o DIR"))
     if stage is None or faults:

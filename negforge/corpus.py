@@ -57,7 +57,7 @@ class CorpusStore:
     @classmethod
     def of(cls, corpus: Corpus, max_memory: int | None = None) -> CorpusStore:
         """The store of a corpus, from the cache if its content was stored before."""
-        key = f"corpus-{rng.blake('corpus store 1', corpus.digest)}"
+        key = f"corpus-{rng.blake('corpus store 2', corpus.digest)}"
         return cls(cached(key, lambda folder: _write(corpus, folder, (max_memory or machine_memory() // 4) // 4)) / "corpus.arrow")
 
     @property
@@ -72,17 +72,17 @@ class CorpusStore:
         return whole * _ROWS_A_BATCH + int(reader.get_batch(whole).num_rows) if whole >= 0 else 0
 
     def take(self, rows: NDArray[np.int64]) -> pl.DataFrame:
-        """`id` and `text` of the rows, in the order asked."""
+        """`id`, `text` and `body`, the text without its title, of the rows, in the order asked."""
         reader = self._reader
         if not len(rows):
-            return pl.DataFrame(schema={"id": pl.String, "text": pl.String})
+            return pl.DataFrame(schema={"id": pl.String, "text": pl.String, "body": pl.String})
         numbers, inverse = np.unique(rows, return_inverse=True)
         block = numbers // _ROWS_A_BATCH
         parts = [
             pl.DataFrame(pl.from_arrow(reader.get_batch(int(one)).take(pa.array(numbers[block == one] - one * _ROWS_A_BATCH))))
             for one in np.unique(block)
         ]
-        return pl.concat(parts)[inverse]
+        return pl.concat(parts)[inverse].with_columns(pl.col("text").str.slice(pl.col("title")).alias("body")).drop("title")
 
     def find(self, ids: pl.Series) -> NDArray[np.int64]:
         """The row number of each id, -1 for one that is null or not in the corpus."""
@@ -119,10 +119,13 @@ def _write(corpus: Corpus, folder: Path, limit_bytes: int) -> None:
     parts = Partitioner(folder / "scratch", limit_bytes)
     done = 0
     for batch in corpus.batches():
-        frame = pl.DataFrame([batch["id"], full_text(batch).alias("text")])
+        text = full_text(batch)
+        title = (text.str.len_chars() - batch["text"].str.len_chars()).cast(pl.Int64).alias("title")
+        frame = pl.DataFrame([batch["id"], text.alias("text"), title])
         parts.add(frame, rank[done : done + batch.height] << np.uint64(64 - bits))
         done += batch.height
-    schema = pa.schema([("id", pa.large_string()), ("text", pa.large_string())])
+    # title: how many characters of the text are the title and the space after it.
+    schema = pa.schema([("id", pa.large_string()), ("text", pa.large_string()), ("title", pa.int64())])
     with pa.OSFile(str(folder / "corpus.arrow"), "wb") as out, pa.ipc.new_file(out, schema) as writer:
         held: list[pl.DataFrame] = []
         for part, key in parts.parts():

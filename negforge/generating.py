@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from negforge import rng
 from negforge.contract import Edit, Refusal
 from negforge.errors import InputError
-from negforge.labels import column_of, labelled
+from negforge.labels import column_of, labelled, without_refuted
 from negforge.prepared import Prepared
 from negforge.records import DROP_NAMES, NEGATIVES, Negatives, Table
 from negforge.report import Counts
@@ -68,7 +68,7 @@ def generate_batch(work: Generation, frame: pl.DataFrame) -> tuple[pl.DataFrame,
     tried, counts = _fill(work, units, found, k)
     counts.seen = frame.height
     rows = _assemble(work, frame, units, found, tried)
-    refused = _refused(work, frame, units, found, counts, k)
+    refused = _refused(work, frame, units, found, tried, counts)
     made = pl.concat([rows, refused], how="vertical") if refused.height else rows
     counts.kept, counts.dropped = rows.height, counts.dropped
     for label, number in rows["label"].value_counts().iter_rows():
@@ -183,7 +183,8 @@ def _fill(work: Generation, units: Units, found: Candidates, k: int) -> tuple[pl
         np.add.at(have, found.unit[chosen[stands]], 1)
         kept.append(pl.DataFrame({"candidate": chosen, **verdicts}).filter(pl.Series(stands | vetoed)))
     proposed = np.zeros(size, dtype=bool)
-    proposed[found.unit] = True
+    for part in kept:
+        proposed[found.unit[part["candidate"].to_numpy()]] = True
     counts.asked = k * size
     counts.emitted = int(have.sum())
     counts.short = int((k - have)[proposed].sum())
@@ -196,7 +197,7 @@ def _as_negatives(work: Generation, units: Units, found: Candidates, chosen: Row
     """The chosen candidates as far as verifiers look at them, texts looked up."""
     rows = units.frame[found.unit[chosen]]
     looked = _with_texts(work, found.columns[chosen])
-    more = [looked[name] for name in ("negative", "negative_id") if name in looked.columns]
+    more = [looked[name] for name in ("negative", "negative_id", "__body") if name in looked.columns]
     keep = [name for name in ("id", "anchor_id", "anchor", "positive", "positive_id") if name in rows.columns]
     operator = pl.Series("operator", [work.generator.operator.name] * len(chosen), dtype=pl.String)
     return Negatives(rows.select(keep).with_columns(*more, operator))
@@ -206,7 +207,9 @@ def _with_texts(work: Generation, columns: pl.DataFrame) -> pl.DataFrame:
     if "corpus_row" not in columns.columns:
         return columns
     texts = work.generator.state.corpus.take(columns["corpus_row"].to_numpy().astype(np.int64))
-    return columns.drop("corpus_row").with_columns(texts["id"].alias("negative_id"), texts["text"].alias("negative"))
+    return columns.drop("corpus_row").with_columns(
+        texts["id"].alias("negative_id"), texts["text"].alias("negative"), texts["body"].alias("__body")
+    )
 
 
 def _assemble(work: Generation, frame: pl.DataFrame, units: Units, found: Candidates, tried: pl.DataFrame) -> pl.DataFrame:
@@ -224,9 +227,9 @@ def _assemble(work: Generation, frame: pl.DataFrame, units: Units, found: Candid
     if len(place) != len(chosen):
         order = np.lexsort((place, member))
         place, member = place[order], member[order]
-    looked = _with_texts(work, found.columns[chosen])
+    looked = _with_texts(work, found.columns[chosen]).drop("__body", strict=False)
     made = _stamp(work, frame[member], looked[place], found.draw[chosen][place])
-    return _ordered(labelled(made.with_columns(tried.drop("candidate")[place].get_columns())))
+    return _ordered(without_refuted(labelled(made.with_columns(tried.drop("candidate")[place].get_columns()))))
 
 
 def _stamp(work: Generation, rows: pl.DataFrame, looked: pl.DataFrame, draws: Rows) -> pl.DataFrame:
@@ -264,15 +267,16 @@ def _ordered(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.select(NEGATIVES.ordered(frame.columns))
 
 
-def _refused(work: Generation, frame: pl.DataFrame, units: Units, found: Candidates, counts: Counts, k: int) -> pl.DataFrame:
-    """Rows of units without a candidate, dropped with the reason. A `no-site` row carries ids and reason, no text."""
+def _refused(work: Generation, frame: pl.DataFrame, units: Units, found: Candidates, tried: pl.DataFrame, counts: Counts) -> pl.DataFrame:
+    """Rows of units that no candidate became a row of, dropped with the reason. A `no-site` row carries ids and reason, no text."""
     declares = work.generator.operator.declares
     usual = "no-candidate" if declares.scope == "anchor" else "no-site"
     without = np.ones(units.frame.height, dtype=bool)
-    without[found.unit] = False
-    reasons = {unit: found.refusals.get(unit, (usual, "")) for unit in np.flatnonzero(without).tolist()}
+    without[found.unit[tried["candidate"].to_numpy()]] = False
+    blank = {*found.unit.tolist()} if without.any() else set()  # every candidate they have is a blank text
+    reasons = {unit: ("blank", "") if unit in blank else found.refusals.get(unit, (usual, "")) for unit in np.flatnonzero(without).tolist()}
     for reason, _ in reasons.values():
-        counts.refused[reason] += k
+        counts.refused[reason] += work.generator.settings.num_negatives
     members = np.flatnonzero(without[units.members])
     named = [reasons[unit] for unit in units.members[members].tolist()]
     for reason, _ in named:
@@ -284,6 +288,7 @@ def _refused(work: Generation, frame: pl.DataFrame, units: Units, found: Candida
     nothing = pl.DataFrame([pl.Series(name, [None] * rows.height, dtype=dtype) for name, dtype in looked.schema.items()])
     made = _stamp(work, rows, nothing, np.full(rows.height, -1, dtype=np.int64))
     made = made.with_columns(
+        pl.lit([], dtype=pl.List(pl.String)).alias("evidence"),
         pl.lit("generate " + work.generator.operator.name).alias("dropped_by"),
         pl.Series("drop_reason", [reason for reason, _ in named], dtype=pl.String),
         pl.Series("drop_value", [value or None for _, value in named], dtype=pl.String),

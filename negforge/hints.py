@@ -34,7 +34,7 @@ def _words(stage: Stage, out: Path) -> list[str]:
         return _after_corpus(stage, out)
     if makes.name != "negatives":
         return []
-    if verb in ("dedupe", "schedule"):
+    if verb in ("dedupe", "schedule") or not format_of(out.name)[0]:
         return ["negforge", "export", "sentence-transformers", str(out), "-o", str(_beside(out, f"{out.stem}-triplets.parquet"))]
     return ["negforge", "dedupe", "exact", str(out), "-o", str(_dataset(out))]
 

@@ -90,9 +90,7 @@ def open_input(sources: list[Source], kind: Kind, folder: Path, *, limit_bytes: 
     Foreign rows are conformed and their ids checked; so are the ids of several sources together. `twice` says that the
     table will be read more than once. Raises InputError for another kind or an id with two contents.
     """
-    for source in sources:
-        if source.kind and source.kind != kind.name:
-            raise InputError(f"{source.name} is a table of {source.kind}, not of {kind.name}", mend=f"make {kind.name} of it first")
+    refuse_kinds(sources, kind)
     if len(sources) == 1 and sources[0].kind:
         source = sources[0]
         one = Input(kind, _never_empty(source, kind), source.clustered, source.history)
@@ -105,6 +103,13 @@ def open_input(sources: list[Source], kind: Kind, folder: Path, *, limit_bytes: 
         return Input(kind, _spooled(spool, kind), source.clustered, source.history)
     names = [source.name for source in sources]
     return check_ids((_conformed(source, kind) for source in sources), kind, folder, limit_bytes, [s.history for s in sources], names)
+
+
+def refuse_kinds(sources: list[Source], kind: Kind) -> None:
+    """Raise InputError for a source that negforge wrote as another kind."""
+    for source in sources:
+        if source.kind and source.kind != kind.name:
+            raise InputError(f"{source.name} is a table of {source.kind}, not of {kind.name}", mend=f"make {kind.name} of it first")
 
 
 def _never_empty(source: Source, kind: Kind) -> Callable[[int], Iterator[pl.DataFrame]]:

@@ -17,6 +17,25 @@ def column_of(verifier: str) -> str:
     return PREFIX + verifier.replace("-", "_").replace(".", "_")
 
 
+def standing(column: str, before: pl.Series, answer: pl.Series) -> pl.Series:
+    """A verifier's second answer beside its first: a proof is never withdrawn by a side table that does not know it."""
+    name = column.removeprefix(PREFIX)
+    proves = next(
+        (one.declared.get("proves", ()) for key, one in registry.operators("verify").items() if column_of(key) == PREFIX + name), ()
+    )
+    proven = before.is_in([*proves]).fill_null(value=False)
+    return pl.select(pl.when(proven).then(before).otherwise(answer)).to_series().alias(column)
+
+
+def without_refuted(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame with no evidence `not-X` in a row that verifier X proved positive."""
+    for name in [name for name in frame.columns if name.startswith(PREFIX)]:
+        claim = "not-" + name.removeprefix(PREFIX).replace("_", "-")
+        rest = pl.col("evidence").list.filter(pl.element() != claim)
+        frame = frame.with_columns(pl.when(pl.col(name) == "positive").then(rest).otherwise(pl.col("evidence")).alias("evidence"))
+    return frame
+
+
 def _any(tests: Iterable[pl.Expr]) -> pl.Expr:
     return functools.reduce(lambda left, right: left | right, tests, pl.lit(value=False))
 

@@ -58,8 +58,8 @@ class Settings(pydantic.BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     seed: Annotated[int, Field(ge=0, le=2**63 - 1, description="The run's seed; recorded in the result.")] = 0
-    limit: Annotated[int | None, Field(ge=1, description="Take only the first N anchors by id.")] = None
-    num_negatives: Annotated[int, Field(ge=1, description="Negatives per source row, or per anchor when mining.")] = 1
+    limit: Annotated[int | None, Field(ge=1, le=2**62, description="Take only the first N anchors by id.")] = None
+    num_negatives: Annotated[int, Field(ge=1, le=1_000_000, description="Negatives per source row, or per anchor when mining.")] = 1
     on: Annotated[typing.Literal["positive", "anchor"], Field(description="The text an edit is made in.")] = "positive"
     language: Annotated[str, Field(description="Language of the texts, for number words; `code` compares case and signs exactly.")] = "en"
     verify: Annotated[bool, Field(description="Run the free verifiers the operator declares; switching them off is recorded.")] = True
@@ -71,8 +71,8 @@ class Settings(pydantic.BaseModel):
         Annotated[int, Field(ge=1), pydantic.AfterValidator(power_of_two)] | None,
         Field(description="Shards of a dataset: a power of two; default by size or as the parent."),
     ] = None
-    workers: Annotated[int | None, Field(ge=1, description="Worker processes; default one a core.")] = None
-    batch_size: Annotated[int, Field(ge=1, description="Rows a batch. Changes no row.")] = 10_000
+    workers: Annotated[int | None, Field(ge=1, le=4096, description="Worker processes; default one a core.")] = None
+    batch_size: Annotated[int, Field(ge=1, le=2**31, description="Rows a batch. Changes no row.")] = 10_000
     max_memory: Annotated[Bytes | None, Field(description="Memory to stay below, such as 4GiB; default a quarter of the machine.")] = None
 
 
@@ -80,11 +80,11 @@ _EVERYWHERE = ("limit", "shards", "workers", "batch_size", "max_memory")
 _BY_VERB: dict[str, tuple[str, ...]] = {
     "ingest": ("rename", "limit", "shards", "batch_size", "max_memory"),
     "generate": ("num_negatives", "seed", "language", "verify", "keep_labels", "rename", *_EVERYWHERE),
-    "score": ("seed", "keep_labels", *_EVERYWHERE),
-    "verify": ("seed", "language", "keep_labels", *_EVERYWHERE),
-    "filter": ("seed", "keep_labels", *_EVERYWHERE),
-    "dedupe": ("seed", "language", "keep_labels", *_EVERYWHERE),
-    "schedule": ("seed", "keep_labels", *_EVERYWHERE),
+    "score": ("keep_labels", *_EVERYWHERE),
+    "verify": ("language", "keep_labels", *_EVERYWHERE),
+    "filter": ("keep_labels", *_EVERYWHERE),
+    "dedupe": ("language", "keep_labels", *_EVERYWHERE),
+    "schedule": ("keep_labels", *_EVERYWHERE),
     "export": ("keep_labels", *_EVERYWHERE),
 }
 # Options that change how a stage runs or where rows lie, never which rows there are.
@@ -96,6 +96,8 @@ def settings_of(operator: Operator) -> tuple[str, ...]:
     names = _BY_VERB[operator.verb]
     if operator.declared.get("edits"):
         names = (*names[:1], "on", *names[1:])
+    if "rng" in operator.parameters and "seed" not in names:
+        names = ("seed", *names)
     return (*names, *(name for name in Settings.model_fields if name in operator.parameters and name not in names))
 
 

@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
-from negforge.errors import UsageError, near
-from negforge.tables import format_of
+from negforge.errors import OptionError, UsageError, near
+from negforge.runner import Stage
+from negforge.tables import dropped_twin, format_of
 
 WRITTEN = ("parquet", "jsonl", "csv", "arrow")
 
 
-def check_output(output: str | None, to: str | None) -> list[UsageError]:
-    """What is wrong with `-o` and `--to`: a format that is not written, a folder that is not ours, a stream to a terminal."""
+def check_output(output: str | None, to: str | None, stage: Stage | None = None) -> list[UsageError]:
+    """What is wrong with `-o` and `--to`: a format that is not written, a folder that is not ours, a stream to a terminal.
+
+    stage: for options that only a dataset has a use for.
+    """
+    return _place(output, to) + (unused(output, stage) if stage is not None else [])
+
+
+def unused(output: str | None, stage: Stage) -> list[UsageError]:
+    """Options that only a dataset has a use for, given to another output."""
+    if output not in (None, "-") and not format_of(Path(str(output)).name)[0]:
+        return []
+    faults: list[UsageError] = []
+    if stage.settings.shards is not None:
+        faults.append(OptionError("shards", "is for a dataset folder", mend="pass -o DIR, or leave it out"))
+    if stage.settings.keep_labels and stage.operator.verb != "export":
+        faults.append(OptionError("keep_labels", "is for a dataset folder", "a file or a pipe has rows of every label", "leave it out"))
+    return faults
+
+
+def _place(output: str | None, to: str | None) -> list[UsageError]:
     if output in (None, "-"):
         if output == "-" and to in (None, "arrow") and sys.stdout.isatty():
             return [UsageError("an Arrow stream is not for a terminal", mend="pipe it on, pass -o FILE, or --to jsonl")]
@@ -21,11 +42,17 @@ def check_output(output: str | None, to: str | None) -> list[UsageError]:
     if to is not None:
         faults.append(UsageError("--to is for standard output", f"-o is {output}", "let the file's name say the format"))
     path = Path(str(output))
+    if re.search(r"@v[0-9]+$", path.name):
+        return [
+            *faults,
+            UsageError(f"-o {output} names a version, and a version never changes", mend=f"pass -o {str(path).rpartition('@')[0]}"),
+        ]
     form, packed = format_of(path.name)
     if form and not path.is_dir():
         if form not in WRITTEN or packed:
             where = "a file is written as .parquet, .jsonl, .csv or .arrow"
             faults.append(UsageError(f"cannot write {path}", where, "choose one of these, or a folder"))
+        faults += _shared_twin(path)
     elif not path.exists() and (guess := near(path.suffix.removeprefix("."), WRITTEN)):
         faults.append(UsageError(f"{path} would be a folder", mend=f"did you mean {path.with_suffix(f'.{guess}')}?"))
     elif path.exists() and not path.is_dir():
@@ -33,3 +60,12 @@ def check_output(output: str | None, to: str | None) -> list[UsageError]:
     elif path.is_dir() and not (path / ".negforge").is_dir() and any(path.iterdir()):
         faults.append(UsageError(f"{path} is not empty and not a dataset of negforge", mend="name a new or an empty folder"))
     return faults
+
+
+def _shared_twin(path: Path) -> list[UsageError]:
+    """`x.jsonl` beside `x.parquet` would take over the dropped rows of the other."""
+    twin = dropped_twin(path)
+    others = [other for form in WRITTEN if (other := path.with_suffix(f".{form}")) != path and other.exists()]
+    if not (twin.exists() and others):
+        return []
+    return [UsageError(f"{twin} holds the dropped rows of {others[0]}", f"-o {path} would replace them", "choose another name")]

@@ -57,7 +57,7 @@ def prepare(
 
 def recorded(operator: Operator, options: dict[str, Any], settings: Settings, sides: Mapping[str, Table]) -> dict[str, Any]:
     """The options as lineage and manifest record them: its own, what a library fixes, the settings it reads, its side inputs."""
-    reads = {"num_negatives"} if operator.verb == "generate" else set()
+    reads = {"num_negatives", "language"} if operator.verb == "generate" else set()
     if operator.declared.get("edits"):
         reads.add("on")
     names = sorted(name for name in {*Settings.model_fields} - {*UNRECORDED} if name in operator.parameters or name in reads)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
 import polars as pl
 import pyarrow as pa
@@ -427,7 +427,18 @@ def conform(frame: pl.DataFrame, kind: Kind, where: str, first_row: int = 0, *, 
         column = kind.column(name)
         if column is not None:
             _refuse_null(frame[name], column, kept, where, first_row)
+    if kind is NEGATIVES:
+        _refuse_values(frame, where, first_row)
     return frame.select(kind.ordered(frame.columns))
+
+
+def _refuse_values(frame: pl.DataFrame, where: str, first_row: int) -> None:
+    """Raise InputError for a label or an opposition that is not one of those there are."""
+    for name, known in (("label", get_args(Label)), ("initial_label", get_args(Label)), ("opposition", get_args(Opposition))):
+        bad = (~frame[name].is_in([*known])).fill_null(value=False).arg_true()
+        if len(bad):
+            place = f"{where} row {first_row + int(bad[0]) + 1}"
+            raise InputError(f"'{frame[name][int(bad[0])]}' is no {name}", place, f"it is one of {listed(known)}")
 
 
 def missing_column(name: str, columns: list[str], where: str, column: str = "", *, has_flag: bool = True) -> InputError:

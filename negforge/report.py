@@ -30,6 +30,7 @@ class Counts:
     A generator is asked for k slots per source row (per anchor when mining): asked = emitted + refused + short.
     vetoed: candidates that a verifier proved true, by verifier; they stand as rows labelled `positive`, outside the slots.
     repeated, blank: candidates passed over because the row has that text already, or it is empty.
+    unmatched: pairs whose positive_id the corpus does not have, so that their passage is not known by its text.
     per_unit: how many source rows (anchors) got how many negatives.
     """
 
@@ -45,6 +46,7 @@ class Counts:
     vetoed: Counter[str] = field(default_factory=Counter)
     repeated: int = 0
     blank: int = 0
+    unmatched: int = 0
     labels: Counter[str] = field(default_factory=Counter)
     per_unit: Counter[int] = field(default_factory=Counter)
 
@@ -70,6 +72,7 @@ class Counts:
                 "vetoed": _sorted(self.vetoed),
                 "repeated": self.repeated,
                 "blank": self.blank,
+                **({"unmatched": self.unmatched} if self.unmatched else {}),
                 "per_source": self._spread(),
             }
         return found
@@ -158,6 +161,8 @@ class Report:
             )
         if counts["vetoed"]:
             lines.append("candidates proved true, labelled positive: " + _reasons(counts["vetoed"]))
+        if counts.get("unmatched"):
+            lines.append(f"pairs whose positive_id is not in the corpus: {counts['unmatched']:,}")
         if counts["repeated"] or counts["blank"]:
             lines.append(f"candidates passed over: repeated {counts['repeated']:,}, blank {counts['blank']:,}")
         return lines

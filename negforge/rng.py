@@ -61,17 +61,22 @@ def json_digest(value: object) -> str:
 def record_ids(kind: str, columns: Sequence[pl.Series]) -> pl.Series:
     """The ids of source rows that bring none: blake2b-128 of the kind and the row's required columns."""
     head = _prefixed(kind)
-    rows = zip(*(map(_prefixed, map(_plain, column.to_list())) for column in columns), strict=True)
+    rows = zip(*map(_parts, columns), strict=True)
     return pl.Series("id", [_blaked(head + b"".join(row)) for row in rows], dtype=pl.String)
 
 
-def _plain(cell: object) -> str:
-    return cell if isinstance(cell, str) else json.dumps(cell, sort_keys=True, ensure_ascii=False)
+def _parts(column: pl.Series) -> list[bytes]:
+    """The length-prefixed bytes of each cell; what is no text is its JSON."""
+    cells = column.to_list()
+    if column.dtype != pl.String or column.null_count():
+        cells = [cell if isinstance(cell, str) else json.dumps(cell, sort_keys=True, ensure_ascii=False) for cell in cells]
+    return [len(data).to_bytes(8, "little") + data for data in map(str.encode, cells)]
 
 
 def text_ids(texts: pl.Series) -> pl.Series:
     """The id of an anchor that brings none: the blake2b-128 digest of its exact text; null of null."""
-    return pl.Series("anchor_id", [None if text is None else _blaked(_prefixed(text)) for text in texts.to_list()], dtype=pl.String)
+    ids = pl.Series("anchor_id", list(map(_blaked, _parts(texts))), dtype=pl.String)
+    return ids if not texts.null_count() else pl.select(pl.when(texts.is_not_null()).then(ids)).to_series().alias("anchor_id")
 
 
 def _string_lanes(data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> Lanes:

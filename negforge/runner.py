@@ -15,10 +15,10 @@ import polars as pl
 from negforge import registry
 from negforge.contract import Exported, Skipped
 from negforge.engine import default_workers, machine_memory, ordered_map, temporary_scratch
-from negforge.errors import UsageError
+from negforge.errors import InputError, UsageError
 from negforge.generating import Generation, generate_batch
-from negforge.inputs import Decisions, Input, by_anchor, check_ids, limited, open_input, renamed, side_table, sources_of
-from negforge.labels import column_of, labelled
+from negforge.inputs import Decisions, Input, by_anchor, check_ids, limited, open_input, refuse_kinds, renamed, side_table, sources_of
+from negforge.labels import column_of, labelled, standing, without_refuted
 from negforge.options import Settings, check, settings_of
 from negforge.prepared import Prepared, prepare, recorded
 from negforge.records import DROP_NAMES, NEGATIVES, Kind, Negatives, Pairs, Table, check_collisions, conform
@@ -101,9 +101,9 @@ def run_stage(stage: Stage, make_sink: MakeSink, *, show_progress: bool = False)
 def plan_of(stage: Stage) -> dict[str, Any]:
     """What a run would do, for `--dry-run`: rows in, slots asked, options with side inputs. Reads inputs, writes nothing."""
     with temporary_scratch() as scratch:
-        for one in stage.sides.values():
+        for name, one in stage.sides.items():
             if isinstance(one, str) and one != "-":
-                sources_of([one])  # is it there?
+                refuse_kinds(sources_of([one]), stage.operator.sides[name].kind)
         rows = units = 0
         operator = stage.operator
         reads = operator.declares.reads
@@ -260,7 +260,9 @@ class _Run:
         self._record(self._sides(), verifiers=list(names))
         work = functools.partial(generate_batch, Generation(generator, tuple(verifiers)))
         source = limited(table, self.settings.limit)
-        rows = self.settings.batch_size
+        # What comes out of a batch is k times as large: at about 4 KiB a row it must fit the memory of every worker.
+        fits = self.limit_bytes // (self.workers * self.settings.num_negatives * 4096)
+        rows = max(1, min(self.settings.batch_size, fits))
         batches = by_anchor(source, self.scratch, self.limit_bytes, rows, _nothing) if declares.scope == "anchor" else source.live(rows)
         for frame, counts in ordered_map(work, batches, self.workers):
             self.counts.add(counts)
@@ -271,13 +273,23 @@ class _Run:
         store = getattr(generator.state, "corpus", None)
 
         def batches(rows: int) -> Iterator[pl.DataFrame]:
+            named = known = 0
             for frame in table.live(rows):
                 yield frame
                 if store is not None and "positive_id" in frame.columns:
                     found = store.find(frame["positive_id"])
                     there = found >= 0
+                    named += frame.height - frame["positive_id"].null_count()
+                    known += int(there.sum())
                     texts = store.take(found[there])
                     yield frame.filter(pl.Series(there)).with_columns(texts["text"].alias("positive"))
+            self.counts.unmatched = named - known
+            if named and not known:
+                raise InputError(
+                    "no positive_id of the pairs is an id of the corpus",
+                    f"{named} pairs name one",
+                    "pass the corpus the ids are of, or --rename positive_id=source_positive_id",
+                )
 
         return Pairs(reader=batches)
 
@@ -419,8 +431,10 @@ def map_batch(prepared: Prepared, frame: pl.DataFrame) -> tuple[pl.DataFrame, Co
     else:
         made, counts = frame, Counts(seen=frame.height, kept=frame.height)
         if operator.verb == "verify":
-            made = labelled(frame.with_columns(answer.alias(column_of(operator.name))))
-            witness = pl.when(pl.Series(answer) == "negative").then(pl.lit([operator.name])).otherwise(pl.lit([], dtype=pl.List(pl.String)))
+            name = column_of(operator.name)
+            verdict = standing(name, frame[name], answer) if name in frame.columns else answer.alias(name)
+            made = without_refuted(labelled(frame.with_columns(verdict)))
+            witness = pl.when(pl.col(name) == "negative").then(pl.lit([operator.name])).otherwise(pl.lit([], dtype=pl.List(pl.String)))
             made = made.with_columns(pl.col("evidence").list.concat(witness).list.unique().list.sort())
             for label, number in made["label"].value_counts().iter_rows():
                 counts.labels[label] += number

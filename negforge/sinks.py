@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import filecmp
 import json
 import os
@@ -99,7 +100,7 @@ def _plain(kind: pa.DataType) -> pa.DataType:
     if types.is_large_list(kind) or types.is_list(kind):
         return pa.list_(_plain(kind.value_type))
     if types.is_fixed_size_list(kind):
-        return pa.list_(_plain(kind.value_type), kind.list_size)
+        return pa.list_(_plain(kind.value_type))  # `datasets` knows no other name for it
     if types.is_struct(kind):
         return pa.struct([pa.field(one.name, _plain(one.type)) for one in kind])
     return kind
@@ -232,9 +233,8 @@ class Sink:
 
     def aside(self, name: str, frame: pl.DataFrame) -> None:
         """Take rows of a sidecar: rows that an export dropped, or where its rows came from."""
-        if name != "dropped":
-            raise UsageError("a pipe has no place for a sidecar", f"this stage also writes {name}", "pass -o FILE or -o DIR")
-        self.digests.add(frame.clear(), frame)  # on a stream, those of an export are counted only
+        if name == "dropped":  # on a stream there is no place for a sidecar: dropped rows are counted
+            self.digests.add(frame.clear(), frame)
 
     def abort(self) -> None:
         """Give up; nothing is published."""
@@ -318,7 +318,7 @@ def rows_as_text(frame: pl.DataFrame, form: str, *, header: bool) -> bytes:
     """Rows as JSON Lines or CSV; in CSV, lists and records are JSON in their cell."""
     if form == "jsonl":
         return frame.write_ndjson().encode()
-    nested = [name for name, dtype in frame.schema.items() if dtype.is_nested()]
+    nested = [name for name, dtype in frame.schema.items() if dtype.is_nested() or dtype == pl.Duration]
     frame = frame.with_columns(
         pl.when(pl.col(name).is_not_null())
         .then(pl.struct(pl.col(name).alias("c")).struct.json_encode().str.slice(len('{"c":')).str.head(-1))
@@ -442,8 +442,8 @@ class FileSink(Sink):
                 shard.close({"kind": self.kind.name, "history": history, **digests})
                 changed |= _replace(shard.path, self._path.with_name(f"{stem}.{name}.parquet"))
             changed |= _replace(self._main, self._path)
-            if "dropped" not in self._asides:
-                dropped_twin(self._path).unlink(missing_ok=True)
+            for name in {"dropped", "provenance"} - self._asides.keys():
+                _remove_stale(self._path.with_name(f"{stem}.{name}.parquet"))
             sync(self._path.parent)
             self._scratch.close()
         return self._outcome(str(self._path), unchanged=not changed)
@@ -451,6 +451,13 @@ class FileSink(Sink):
     def abort(self) -> None:
         """Remove what was begun."""
         self._scratch.close()
+
+
+def _remove_stale(sidecar: Path) -> None:
+    """Remove the sidecar of an earlier run; a file of that name that is not ours stays."""
+    with contextlib.suppress(OSError, pa.ArrowInvalid):
+        if METADATA in (pq.read_metadata(sidecar).metadata or {}):
+            sidecar.unlink()
 
 
 def _replace(new: Path, old: Path) -> bool:

@@ -138,6 +138,17 @@ class Dataset:
                 raise
             return stage
 
+    def forget(self) -> None:
+        """Remove the folder of a first writer that gave up: no version, no claim, no other writer, no word of a person's."""
+        with contextlib.suppress(OSError), self._locked():
+            card, name = self.path / "README.md", self.path.resolve().name
+            alone = {entry.name for entry in self.inner.iterdir()} <= {"lock"}
+            alone = alone and {entry.name for entry in self.path.iterdir()} == {"README.md", ".negforge"}
+            if alone and card.read_text(encoding="utf-8", errors=_KEEP) == card_text(name, [], ""):
+                card.unlink()
+                shutil.rmtree(self.inner)
+                self.path.rmdir()
+
     def publish(self, stage: Scratch, manifest: dict[str, Any]) -> tuple[int, bool]:
         """Make the staged folder the next version; return its number, and whether HEAD was equal and stands as it was.
 
@@ -437,8 +448,9 @@ class DatasetSink(Sink):
         }
 
     def abort(self) -> None:
-        """Remove the stage folder."""
+        """Remove the stage folder, and the whole folder if there is nothing in it yet but what this writer put there."""
         self._stage.close()
+        self._dataset.forget()
 
 
 def _feature(field: pa.Field) -> dict[str, Any]:

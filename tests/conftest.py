@@ -8,9 +8,14 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).parent.parent
 SAMPLE = ROOT / "sample_data"
+
+# How long an example takes depends on what else the machine does; pytest's own time limit catches what hangs.
+settings.register_profile("negforge", deadline=None)
+settings.load_profile("negforge")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -363,7 +363,7 @@ def test_cutting_a_large_part_takes_one_look() -> None:
 # -- decisions ---------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(st.data(), st.sampled_from([TINY, UNLIMITED]))
 def test_decisions_come_back_to_their_rows(data: st.DataObject, limit: int) -> None:
     """Decisions about rows, taken in any order and portion, are given back with the frame that has the row, once each."""

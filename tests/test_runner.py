@@ -132,3 +132,29 @@ def test_memory_is_flat_in_rows(tmp_path: Path) -> None:
     code = "import negforge; negforge.run('generate perturb.number', '{0}.parquet', output='{0}', workers=1, max_memory='160MB')"
     small, large = (peak_of(code.format(name), tmp_path) for name in ("small", "large"))
     assert large < 1.35 * small, (small, large)
+
+
+def test_a_corpus_that_has_none_of_the_ids_is_the_wrong_one() -> None:
+    """When no positive_id of the pairs is in the corpus nothing could be verified by id, so it is an error; some missing are counted."""
+    pairs = pl.DataFrame({"anchor": ["a", "b"], "positive": ["p", "q"], "positive_id": ["0001", "d2"]})
+    corpus = pl.DataFrame({"id": ["d1", "d2", "d3"], "text": ["one", "two", "three"]})
+    made = negforge.run("generate mine.random", pairs, corpus=corpus)
+    assert made.report.counts["unmatched"] == 1
+    with pytest.raises(InputError):
+        negforge.run("generate mine.random", pairs.head(1), corpus=corpus)
+
+
+def test_an_anchor_with_blank_candidates_alone_is_dropped_with_the_reason() -> None:
+    """Blank texts become no row, and the anchor they were all there was for does."""
+    corpus = pl.DataFrame({"id": ["b"], "text": [" "]})
+    made = negforge.run("generate mine.random", numbered(3), corpus=corpus, num_negatives=2)
+    assert made.report.counts["refused"] == {"blank": 6}
+    assert made.dropped["drop_reason"].to_list() == ["blank"] * 3
+
+
+@pytest.mark.parametrize("depth", [1, 2**31])
+def test_candidates_go_beyond_what_is_asked_and_never_beyond_the_corpus(depth: int) -> None:
+    """A depth below the negatives asked for is raised, one above the corpus is the corpus."""
+    corpus = pl.DataFrame({"id": [str(n) for n in range(50)], "text": [f"room {n}" for n in range(50)]})
+    made = negforge.run("generate mine.bm25", numbered(1), corpus=corpus, num_negatives=20, depth=depth)
+    assert made.report.counts["emitted"] == 20

@@ -504,3 +504,13 @@ def test_tables_of_every_type_are_written(tmp_path: Path, rows: int) -> None:
     shard.close()
     back = pl.read_parquet(tmp_path / "out.parquet")
     assert_frame_equal(back, frame.with_columns(pl.col("categories", "nothing").cast(pl.String)))
+
+
+def test_a_file_never_takes_over_the_dropped_rows_of_another(tmp_path: Path) -> None:
+    """`x.jsonl` beside `x.parquet` with its dropped rows is refused, and a stranger's file of that name is never removed."""
+    from negforge.outputs import check_output
+
+    (tmp_path / "x.parquet").touch()
+    (tmp_path / "x.dropped.parquet").write_text("not ours", encoding="utf-8")
+    assert check_output(str(tmp_path / "x.jsonl"), None)
+    assert not check_output(str(tmp_path / "x.parquet"), None)

@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import Field
 
 from negforge.contract import Declares, Exported
+from negforge.errors import UsageError
 from negforge.records import Negatives, missing_column
 
 DECLARES = Declares(version=1, scope="anchor", reads=Negatives)
@@ -24,6 +25,8 @@ def export(
 
     batch: whole anchors. Raises InputError for a column that is not there.
     """
+    if len(set(columns or [])) < len(columns or []):
+        raise UsageError("--columns names a column twice", ", ".join(columns or []), "name each once")
     for name in columns or []:
         if name not in batch:
             raise missing_column("columns", batch.frame.columns, "the table", name)

@@ -24,7 +24,7 @@ DECLARES = Declares(version=1, scope="row", writes=Pairs)
 def ingest(
     folder: Path,
     *,
-    split: Annotated[str, Field(description="The split: the name of a file in qrels/.")] = "train",
+    split: Annotated[str, Field(pattern=r"^[^/\\]+$", description="The split: the name of a file in qrels/.")] = "train",
     relevant: Annotated[int, Field(ge=1, description="Lowest judgement that makes a document a positive.")] = 1,
 ) -> Iterator[pl.DataFrame | Skipped]:
     """Join judgements, queries and documents into pairs.

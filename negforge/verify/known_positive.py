@@ -1,7 +1,8 @@
 """Prove a candidate false when it is a known positive: of its anchor, or, for a written text, of any anchor.
 
 Texts compare after normalising (white space, case, sentence punctuation, number words), ids as they are. A candidate that
-is the anchor itself counts as known. The index holds 8 bytes a key on disk, sorted and memory-mapped.
+is the anchor itself counts as known, and so does what is right for an anchor of the same text under another id, and a
+passage that without its title is a positive. The index holds 8 bytes a key on disk, sorted and memory-mapped.
 Source: huggingface/sentence-transformers#1346 and taolei87/askubuntu#1 (published negatives that hold positives).
 """
 
@@ -26,6 +27,7 @@ DECLARES = Declares(
 )
 WRITTEN = ("perturb.", "rewrite.", "respond.")
 _ANCHORS_TEXT, _ANY_TEXT, _ANCHORS_ID = (np.uint64(salt) for salt in (0x5A17_0001, 0x5A17_0002, 0x5A17_0003))
+_QUERYS_TEXT, _QUERYS_ID = (np.uint64(salt) for salt in (0x5A17_0004, 0x5A17_0005))  # by the anchor's text, whatever its id
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class State:
 
 
 def prepare(positives: Pairs, scratch: Path, max_memory: int, *, language: str) -> State:
-    """Index the positives: n pairs become up to four keys each."""
+    """Index the positives: n pairs become up to six keys each."""
     parts = Partitioner(scratch / "keys", max_memory // 8)
     nothing = pl.DataFrame({"none": []}, schema={"none": pl.Null})
     for frame in positives.batches(1 << 16):
@@ -57,11 +59,14 @@ def _keys_of(pairs: Pairs, language: str) -> Iterator[U64]:
     positive = hash64(pairs.normalised("positive", language))
     yield _key(anchors, positive, _ANCHORS_TEXT)
     yield _key(anchors, hash64(pairs.normalised("anchor", language)), _ANCHORS_TEXT)
+    query = hash64(pairs.normalised("anchor", language))
+    yield _key(query, positive, _QUERYS_TEXT)
     yield mix(positive ^ _ANY_TEXT)
     if "positive_id" in pairs:
         ids = pairs["positive_id"]
         there = ids.is_not_null().to_numpy()
         yield _key(anchors, hash64(ids), _ANCHORS_ID)[there]
+        yield _key(query, hash64(ids), _QUERYS_ID)[there]
 
 
 def _key(anchors: U64, values: U64, salt: np.uint64) -> U64:
@@ -75,14 +80,19 @@ def verify(batch: Negatives, state: State, *, language: str) -> pl.Series:
     """
     known = _open(str(state.keys))
     anchors = hash64(batch["anchor_id"])
+    query = hash64(batch.normalised("anchor", language))
     text = hash64(batch.normalised("negative", language))
-    hit = _member(_key(anchors, text, _ANCHORS_TEXT), known)
+    hit = _member(_key(anchors, text, _ANCHORS_TEXT), known) | _member(_key(query, text, _QUERYS_TEXT), known)
+    if "__body" in batch:  # a passage whose pairs were made without its title
+        body = hash64(batch.normalised("__body", language))
+        hit |= _member(_key(anchors, body, _ANCHORS_TEXT), known) | _member(_key(query, body, _QUERYS_TEXT), known)
     hit |= (batch.normalised("negative", language) == batch.normalised("anchor", language)).fill_null(value=False).to_numpy()
     written = batch["operator"].str.contains("^(" + "|".join(name.replace(".", r"\.") for name in WRITTEN) + ")").to_numpy()
     hit |= written & _member(mix(text ^ _ANY_TEXT), known)
     if "negative_id" in batch:
         ids = batch["negative_id"]
-        hit |= ids.is_not_null().to_numpy() & _member(_key(anchors, hash64(ids), _ANCHORS_ID), known)
+        by_id = _member(_key(anchors, hash64(ids), _ANCHORS_ID), known) | _member(_key(query, hash64(ids), _QUERYS_ID), known)
+        hit |= ids.is_not_null().to_numpy() & by_id
     return pl.Series("verdict", np.where(hit, "positive", "unknown"), dtype=pl.String)
 
 

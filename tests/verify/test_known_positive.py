@@ -132,3 +132,34 @@ def test_the_label_is_a_function_of_the_verdicts(initial: str, verdicts: dict[st
     """A proof decides, models vote, disagreement is unknown, silence leaves the initial label."""
     frame = pl.DataFrame({"initial_label": [initial], **{f"verdict_{name}": [value] for name, value in verdicts.items()}})
     assert labelled(frame)["label"].to_list() == [label]
+
+
+def test_an_anchor_of_the_same_text_under_another_id_shares_its_positives() -> None:
+    """Duplicate queries with ids of their own do not get each other's positives as negatives."""
+    pairs = pl.DataFrame(
+        {"anchor_id": ["q1", "q2"], "anchor": ["What is aspirin?", "what is aspirin"], "positive": ["Aspirin is a drug.", "Aspirin dulls pain."]}
+    )
+    corpus = pl.DataFrame({"id": ["d1", "d2", "d3"], "text": ["Aspirin is a drug.", "Aspirin dulls pain.", "Aspirin is white."]})
+    made = negforge.run("generate mine.bm25", pairs, corpus=corpus, num_negatives=2).kept
+    assert set(made.filter(pl.col("label") == "negative")["negative_id"]) == {"d3"}
+
+
+def test_a_passage_is_known_without_its_title() -> None:
+    """Pairs made of bodies meet a corpus with titles: the positive's own passage is no negative."""
+    pairs = pl.DataFrame({"anchor": ["largest city of Norway"], "positive": ["Oslo is the capital and largest city."]})
+    corpus = pl.DataFrame(
+        {"id": ["d1", "d2"], "title": ["Norway", "Sweden"], "text": ["Oslo is the capital and largest city.", "Stockholm is the largest city."]}
+    )
+    made = negforge.run("generate mine.bm25", pairs, corpus=corpus, num_negatives=2).kept
+    assert dict(zip(made["negative_id"], made["label"], strict=True)) == {"d1": "positive", "d2": "negative"}
+    assert made.filter(pl.col("label") == "positive")["evidence"].to_list() == [[]]
+    assert "__body" not in made.columns
+
+
+def test_a_proof_is_never_withdrawn() -> None:
+    """Verified again with a table that does not know it, a known positive stays one."""
+    frame = pl.DataFrame([negative("The right answer")], schema_overrides={"negative_id": pl.String})
+    once = negforge.run(TITLE, frame, positives=POSITIVES).kept
+    again = negforge.run(TITLE, once, positives=POSITIVES.with_columns(pl.lit("nothing like it").alias("positive"))).kept
+    assert again["label"].to_list() == once["label"].to_list() == ["positive"]
+    assert again["evidence"].to_list() == [[]]

@@ -66,7 +66,10 @@ def generate(
     batch: Pairs,
     state: State,
     *,
-    depth: Annotated[int, Field(ge=1, description="How many of the best matches are candidates.")] = 100,
+    num_negatives: int,
+    depth: Annotated[
+        int, Field(ge=1, le=2**31, description="How many of the best matches are candidates; at least twice the negatives asked for.")
+    ] = 100,
 ) -> pl.DataFrame:
     """The `depth` best matches of each anchor.
 
@@ -75,9 +78,11 @@ def generate(
     """
     anchors = batch.frame.unique("anchor_id", keep="first", maintain_order=True)
     found: dict[str, list[Any]] = {"anchor_id": [], "corpus_row": [], "rank": [], "score_bm25": []}
+    size = state.corpus.size
+    depth = min(max(depth, 2 * num_negatives), size)
     searcher, schema, analyse = _open(str(state.index), state.tokeniser)
     for anchor_id, text in zip(anchors["anchor_id"], anchors["anchor"], strict=True):
-        hits = _search(searcher, schema, analyse(text), depth)
+        hits = _search(searcher, schema, analyse(text) if size else [], depth, size)
         found["anchor_id"] += [anchor_id] * len(hits)
         found["corpus_row"] += [row for _, row in hits]
         found["rank"] += range(1, len(hits) + 1)
@@ -86,7 +91,7 @@ def generate(
     return pl.DataFrame(found, schema=types).with_columns(pl.lit("bm25").alias("miner"))
 
 
-def _search(searcher: Any, schema: Any, words: list[str], depth: int) -> list[tuple[float, int]]:
+def _search(searcher: Any, schema: Any, words: list[str], depth: int, size: int) -> list[tuple[float, int]]:
     """The best `depth` of (score, row), ties by row, which is the order of ids."""
     if not words:
         return []
@@ -96,13 +101,13 @@ def _search(searcher: Any, schema: Any, words: list[str], depth: int) -> list[tu
         for word, count in sorted(Counter(words).items())
     ]
     query = tantivy.Query.boolean_query(terms)
-    limit = depth + 16
+    limit = min(depth + 16, size)
     while True:
         hits = searcher.search(query, limit=limit, count=False).hits
         # Read on until the score falls below the last one wanted, so that no tie is cut by the index's whim.
-        if len(hits) < limit or hits[-1][0] < hits[depth - 1][0]:
+        if len(hits) < limit or limit >= size or hits[-1][0] < hits[depth - 1][0]:
             break
-        limit *= 4
+        limit = min(limit * 4, size)
     rows = searcher.fast_field_values("row", [address for _, address in hits])
     ranked = sorted(zip((-score for score, _ in hits), rows, strict=True))
     return [(-score, row) for score, row in ranked[:depth]]
