@@ -84,42 +84,43 @@ class Scratch:
 
 def collect(parent: Path, prefix: str) -> None:
     """Remove scratch folders that dead owners left."""
-    for path in parent.iterdir() if parent.is_dir() else ():
-        if path.name.startswith(prefix):
-            with contextlib.suppress(OSError):  # of another user, or on a disk that is full
-                lock = _own(path, wait=False)
-                if lock is not None:
-                    shutil.rmtree(path, ignore_errors=True)
-                    os.close(lock)
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        for path in [*parent.iterdir()]:
+            if path.name.startswith(prefix):
+                with contextlib.suppress(OSError):  # of another user, or on a disk that is full
+                    lock = _own(path, wait=False)
+                    if lock is not None:
+                        shutil.rmtree(path, ignore_errors=True)
+                        os.close(lock)
 
 
 def _own(folder: Path, *, wait: bool) -> int | None:
     """The lock of a scratch folder, made if it is not there; None if another holds it or has removed the folder.
 
-    A folder without a lock file is one whose owner is about to make it, or died before: whoever is first has it. The other
-    then holds the lock of a file that is gone, which guards nothing, and must look elsewhere.
+    A folder without a lock file is one whose owner is about to make it, or died before: whoever is first has it.
     """
-    lock = folder / _LOCK
     try:
-        handle = hold(lock, wait=wait)
+        return hold(folder / _LOCK, wait=wait)
     except (FileNotFoundError, BlockingIOError):
         return None
-    with contextlib.suppress(FileNotFoundError):
-        if os.path.samestat(os.fstat(handle), lock.stat()):
-            return handle
-    os.close(handle)
-    return None
 
 
 def hold(path: Path, *, wait: bool = True) -> int:
-    """Take the lock of a file and return its descriptor; the lock ends with the process. OSError if it is held."""
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except OSError:
+    """Take the lock of a file and return its descriptor; the lock ends with the process. OSError if it is held.
+
+    Whoever held it before may have removed the file meanwhile: the lock of a file that is gone guards nothing, and is taken anew.
+    """
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(handle), path.stat()):
+                    return handle
+        except BaseException:
+            os.close(handle)
+            raise
         os.close(handle)
-        raise
-    return handle
 
 
 def temporary_scratch() -> Scratch:

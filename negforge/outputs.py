@@ -18,7 +18,20 @@ def check_output(output: str | None, to: str | None, stage: Stage | None = None)
 
     stage: for options that only a dataset has a use for.
     """
-    return _place(output, to) + (unused(output, stage) if stage is not None else [])
+    faults = _place(output, to)
+    if stage is not None:
+        faults += unused(output, stage) + _over_input(output, stage)
+    return faults
+
+
+def _over_input(output: str | None, stage: Stage) -> list[UsageError]:
+    """A file that is an input of its own stage would be replaced, with the dropped rows beside it."""
+    if output in (None, "-") or not format_of(Path(str(output)).name)[0]:
+        return []
+    read = [one for one in (*stage.inputs, *stage.sides.values()) if isinstance(one, str) and one != "-"]
+    if Path(str(output)).resolve() not in {Path(one).resolve() for one in read}:
+        return []
+    return [UsageError(f"-o {output} is also an input", "it would be replaced, and the dropped rows beside it", "name another file")]
 
 
 def unused(output: str | None, stage: Stage) -> list[UsageError]:

@@ -145,8 +145,10 @@ class Dataset:
             alone = {entry.name for entry in self.inner.iterdir()} <= {"lock"}
             alone = alone and {entry.name for entry in self.path.iterdir()} == {"README.md", ".negforge"}
             if alone and card.read_text(encoding="utf-8", errors=_KEEP) == card_text(name, [], ""):
+                # A writer who begins now finds its folder gone, or keeps it from going; then it writes the card anew.
                 card.unlink()
-                shutil.rmtree(self.inner)
+                (self.inner / "lock").unlink()
+                self.inner.rmdir()
                 self.path.rmdir()
 
     def publish(self, stage: Scratch, manifest: dict[str, Any]) -> tuple[int, bool]:

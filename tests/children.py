@@ -143,6 +143,12 @@ def serve() -> None:
         sys.stdout.flush()
 
 
+def begin_and_give_up(path: str) -> None:
+    """Begin a version and give it up, over and over."""
+    for _ in range(100):
+        DatasetSink(NEGATIVES, Path(path), shards=None, keep_labels=[]).abort()
+
+
 # -- writers that are watched ------------------------------------------------------------------------------------------
 
 

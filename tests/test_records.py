@@ -147,9 +147,8 @@ def test_blank_texts_of_a_corpus_are_kept() -> None:
 
 def test_dropped_rows_may_lack_texts() -> None:
     """A refusal without texts is no fault, a kept row without them is."""
-    columns: dict[str, Any] = {
-        name: ["x", "y"] for name in ("id", "anchor_id", "label", "opposition", "source_id", "initial_label", "operator", "options_digest")
-    }
+    columns: dict[str, Any] = {name: ["x", "y"] for name in ("id", "anchor_id", "source_id", "operator", "options_digest")}
+    columns |= {"label": ["negative"] * 2, "initial_label": ["negative"] * 2, "opposition": ["neutral"] * 2}
     lists: dict[str, Any] = {name: [["x"], ["y"]] for name in ("evidence", "source_ids")}
     numbers: dict[str, Any] = {name: [0, -1] for name in ("operator_version", "seed", "draw")}
     texts: dict[str, Any] = {name: ["t", None] for name in ("anchor", "positive", "negative")}
@@ -160,6 +159,9 @@ def test_dropped_rows_may_lack_texts() -> None:
     without = {name: values for name, values in columns.items() if name != "anchor_id"}
     found = made(NEGATIVES, **without, **lists, **numbers, **texts, dropped_by=[None, "generate x"])
     assert found["anchor_id"].to_list() == [rng.blake("t"), None]
+    for name in ("label", "initial_label", "opposition"):
+        error = refusal(NEGATIVES, **{**columns, name: [columns[name][0], "bad"]}, **lists, **numbers, **texts, dropped_by=[None, "x"])
+        assert (error.what, error.where) == (f"'bad' is no {name}", "given.jsonl row 2")
 
 
 # -- what is refused ---------------------------------------------------------------------------------------------------

@@ -1019,15 +1019,57 @@ def test_what_is_not_ours_is_not_written_to(tmp_path: Path, name: str) -> None:
     assert tree(tmp_path) == before
 
 
-def test_giving_up_leaves_no_stage(tmp_path: Path) -> None:
-    """`abort`, once or twice, before or after rows came: no stage, no version."""
+@pytest.mark.parametrize("memory", [1, None])
+def test_giving_up_leaves_no_stage(tmp_path: Path, memory: int | None) -> None:
+    """`abort`, once or twice, spilled or not: what was there before is there, and a folder that is new goes."""
+    old = tmp_path / "old"
+    write(old, negatives(ROWS, "old"), mark="old")
+    before = tree(old, outside)
+    for path in (old, tmp_path / "new"):
+        sink = DatasetSink(NEGATIVES, path, shards=None, keep_labels=[], max_memory=memory)
+        sink.write(negatives(ROWS))
+        sink.abort()
+        sink.abort()
+    assert stages(old) == []
+    assert tree(old, outside) == before
+    assert [one.name for one in tmp_path.iterdir()] == ["old"]
+
+
+@pytest.mark.parametrize("left", ["another writer", "a claim", "a card of a person"])
+def test_giving_up_takes_nothing_of_others(tmp_path: Path, left: str) -> None:
+    """A first writer that gives up leaves the folder while another is at work, a number is taken, or a person wrote there."""
     path = tmp_path / "set"
-    sink = DatasetSink(NEGATIVES, path, shards=None, keep_labels=[], max_memory=1)
-    sink.write(negatives(ROWS))
+    sink = DatasetSink(NEGATIVES, path, shards=None, keep_labels=[])
+    other = DatasetSink(NEGATIVES, path, shards=None, keep_labels=[]) if left == "another writer" else None
+    if left == "a claim":
+        (path / ".negforge" / "v1").mkdir()
+    if left == "a card of a person":
+        with (path / "README.md").open("a", encoding="utf-8") as card:
+            card.write("\nMine.\n")
     sink.abort()
-    sink.abort()
-    assert stages(path) == []
-    assert Dataset(path).versions() == []
+    assert (path / "README.md").exists()
+    if other is not None:
+        other.write(negatives(ROWS))
+        assert other.finish([], {}).version == 1
+    else:
+        assert write(path, negatives(ROWS)).version == (2 if left == "a claim" else 1)
+    assert ("Mine." in (path / "README.md").read_text(encoding="utf-8")) == (left == "a card of a person")
+
+
+def test_writers_begin_and_give_up_at_once(tmp_path: Path) -> None:
+    """Processes that begin a first version and give it up, beside one that publishes: it always can, and its version stays."""
+    path = tmp_path / "set"
+    quitters = [subprocess.Popen([sys.executable, "-m", "tests.children", "begin_and_give_up", str(path)], cwd=ROOT) for _ in range(3)]
+    for number in range(15):
+        write(path, negatives(3, str(number)), mark=str(number))
+        assert Dataset(path).versions() == [1]
+        shutil.rmtree(path / "data")  # as if it had never been
+        (path / ".negforge" / "v1" / "manifest.json").unlink()
+        shutil.rmtree(path / ".negforge" / "v1")
+    write(path, negatives(ROWS))
+    assert [quitter.wait(timeout=60) for quitter in quitters] == [0, 0, 0]
+    assert Dataset(path).versions() == [1]
+    assert {*plain(path, 1)["id"]} == ids("a")
 
 
 # -- memory ------------------------------------------------------------------------------------------------------------

@@ -137,7 +137,11 @@ def test_the_label_is_a_function_of_the_verdicts(initial: str, verdicts: dict[st
 def test_an_anchor_of_the_same_text_under_another_id_shares_its_positives() -> None:
     """Duplicate queries with ids of their own do not get each other's positives as negatives."""
     pairs = pl.DataFrame(
-        {"anchor_id": ["q1", "q2"], "anchor": ["What is aspirin?", "what is aspirin"], "positive": ["Aspirin is a drug.", "Aspirin dulls pain."]}
+        {
+            "anchor_id": ["q1", "q2"],
+            "anchor": ["What is aspirin?", "what is aspirin"],
+            "positive": ["Aspirin is a drug.", "Aspirin dulls pain."],
+        }
     )
     corpus = pl.DataFrame({"id": ["d1", "d2", "d3"], "text": ["Aspirin is a drug.", "Aspirin dulls pain.", "Aspirin is white."]})
     made = negforge.run("generate mine.bm25", pairs, corpus=corpus, num_negatives=2).kept
@@ -148,7 +152,11 @@ def test_a_passage_is_known_without_its_title() -> None:
     """Pairs made of bodies meet a corpus with titles: the positive's own passage is no negative."""
     pairs = pl.DataFrame({"anchor": ["largest city of Norway"], "positive": ["Oslo is the capital and largest city."]})
     corpus = pl.DataFrame(
-        {"id": ["d1", "d2"], "title": ["Norway", "Sweden"], "text": ["Oslo is the capital and largest city.", "Stockholm is the largest city."]}
+        {
+            "id": ["d1", "d2"],
+            "title": ["Norway", "Sweden"],
+            "text": ["Oslo is the capital and largest city.", "Stockholm is the largest city."],
+        }
     )
     made = negforge.run("generate mine.bm25", pairs, corpus=corpus, num_negatives=2).kept
     assert dict(zip(made["negative_id"], made["label"], strict=True)) == {"d1": "positive", "d2": "negative"}
