@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 import numpy as np
 import polars as pl
@@ -34,6 +34,7 @@ Out = TypeVar("Out")
 
 _LOCK = "lock"
 _THREADS = "POLARS_MAX_THREADS"
+_SOCKET_PATH_BYTES = 70  # a socket's path has at most 107, of which the name in the temporary folder takes 32
 _LOOK_SECONDS = 0.5  # how often a waiting parent looks whether its workers live
 _SPLIT_BITS = 6  # a spilled table lies in 64 files; a file still too large is split again
 
@@ -231,6 +232,8 @@ class Partitioner:
 
     def _spill(self) -> None:
         frame, key = self._taken()
+        if not frame.height:
+            return
         bucket = (key << np.uint64(self._skipped)) >> np.uint64(64 - _SPLIT_BITS)
         order = np.argsort(bucket, kind="stable")
         numbers, starts = np.unique(bucket[order], return_index=True)
@@ -305,6 +308,11 @@ def _starting(threads: int) -> Iterator[None]:
         os.close(kept)
 
 
+def _start_method() -> Literal["forkserver", "spawn"]:
+    """forkserver, never fork after Polars ran; spawn, slower to start, where the server's socket has too long a path."""
+    return "forkserver" if len(os.fsencode(tempfile.gettempdir())) < _SOCKET_PATH_BYTES else "spawn"
+
+
 def ordered_map(function: Callable[[In], Out], items: Iterable[In], workers: int) -> Iterator[Out]:
     """function(item) for each item, in order, over `workers` processes; a bounded number of items is in flight.
 
@@ -319,7 +327,7 @@ def ordered_map(function: Callable[[In], Out], items: Iterable[In], workers: int
         for item in source:
             yield function(item)
         return
-    context = multiprocessing.get_context("forkserver")
+    context = multiprocessing.get_context(_start_method())
     threads = max(1, default_workers() // workers)
     with _starting(threads):  # the pool starts a tracker of its semaphores
         pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)

@@ -19,6 +19,7 @@ from negforge.records import DROP_NAMES, NEGATIVES, Negatives, Table
 from negforge.report import Counts
 
 Rows = NDArray[np.int64]
+_MOST = 1 << 40  # more slots than any machine has rows for; keeps arithmetic in 64 bits
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def generate_batch(work: Generation, frame: pl.DataFrame) -> tuple[pl.DataFrame,
     generator = work.generator
     units = _units(generator, frame)
     found = _candidates(generator, units, frame)
-    k = generator.settings.num_negatives
+    k = min(generator.settings.num_negatives, _MOST)
     tried, counts = _fill(work, units, found, k)
     counts.seen = frame.height
     rows = _assemble(work, frame, units, found, tried)
@@ -276,7 +277,7 @@ def _refused(work: Generation, frame: pl.DataFrame, units: Units, found: Candida
     blank = {*found.unit.tolist()} if without.any() else set()  # every candidate they have is a blank text
     reasons = {unit: ("blank", "") if unit in blank else found.refusals.get(unit, (usual, "")) for unit in np.flatnonzero(without).tolist()}
     for reason, _ in reasons.values():
-        counts.refused[reason] += work.generator.settings.num_negatives
+        counts.refused[reason] += min(work.generator.settings.num_negatives, _MOST)
     members = np.flatnonzero(without[units.members])
     named = [reasons[unit] for unit in units.members[members].tolist()]
     for reason, _ in named:

@@ -58,8 +58,8 @@ class Settings(pydantic.BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     seed: Annotated[int, Field(ge=0, le=2**63 - 1, description="The run's seed; recorded in the result.")] = 0
-    limit: Annotated[int | None, Field(ge=1, le=2**62, description="Take only the first N anchors by id.")] = None
-    num_negatives: Annotated[int, Field(ge=1, le=1_000_000, description="Negatives per source row, or per anchor when mining.")] = 1
+    limit: Annotated[int | None, Field(ge=1, description="Take only the first N anchors by id.")] = None
+    num_negatives: Annotated[int, Field(ge=1, description="Negatives per source row, or per anchor when mining.")] = 1
     on: Annotated[typing.Literal["positive", "anchor"], Field(description="The text an edit is made in.")] = "positive"
     language: Annotated[str, Field(description="Language of the texts, for number words; `code` compares case and signs exactly.")] = "en"
     verify: Annotated[bool, Field(description="Run the free verifiers the operator declares; switching them off is recorded.")] = True
@@ -71,8 +71,8 @@ class Settings(pydantic.BaseModel):
         Annotated[int, Field(ge=1), pydantic.AfterValidator(power_of_two)] | None,
         Field(description="Shards of a dataset: a power of two; default by size or as the parent."),
     ] = None
-    workers: Annotated[int | None, Field(ge=1, le=4096, description="Worker processes; default one a core.")] = None
-    batch_size: Annotated[int, Field(ge=1, le=2**31, description="Rows a batch. Changes no row.")] = 10_000
+    workers: Annotated[int | None, Field(ge=1, description="Worker processes; default one a core.")] = None
+    batch_size: Annotated[int, Field(ge=1, description="Rows a batch. Changes no row.")] = 10_000
     max_memory: Annotated[Bytes | None, Field(description="Memory to stay below, such as 4GiB; default a quarter of the machine.")] = None
 
 

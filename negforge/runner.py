@@ -15,7 +15,7 @@ import polars as pl
 from negforge import registry
 from negforge.contract import Exported, Skipped
 from negforge.engine import default_workers, machine_memory, ordered_map, temporary_scratch
-from negforge.errors import InputError, UsageError
+from negforge.errors import UsageError
 from negforge.generating import Generation, generate_batch
 from negforge.inputs import Decisions, Input, by_anchor, check_ids, limited, open_input, refuse_kinds, renamed, side_table, sources_of
 from negforge.labels import column_of, labelled, standing, without_refuted
@@ -221,7 +221,8 @@ class _Run:
         places = [Path(str(one)) for one in self.stage.inputs] if reads_folder else _sources(self.stage)
         for place in places:
             readers.append(self._read(place, kind))
-        table = check_ids(iter(readers), kind, self.scratch / "in", self.limit_bytes, [])
+        names = [place.name if isinstance(place, Source) else str(place) for place in places]
+        table = check_ids(iter(readers), kind, self.scratch / "in", self.limit_bytes, [], names)
         self.counts.collapsed = table.collapsed
 
         def frames() -> Iterator[pl.DataFrame]:
@@ -284,12 +285,6 @@ class _Run:
                     texts = store.take(found[there])
                     yield frame.filter(pl.Series(there)).with_columns(texts["text"].alias("positive"))
             self.counts.unmatched = named - known
-            if named and not known:
-                raise InputError(
-                    "no positive_id of the pairs is an id of the corpus",
-                    f"{named} pairs name one",
-                    "pass the corpus the ids are of, or --rename positive_id=source_positive_id",
-                )
 
         return Pairs(reader=batches)
 

@@ -50,8 +50,9 @@ class Digests:
         self.kept += kept.height
         self.lost += dropped.height
         if kept.height:
-            self.sums["rows"] += rng.total128(rng.frame_lanes(kept, self.kind.digest or sorted(kept.columns)))
-            self.sums["content"] += rng.total128(rng.frame_lanes(kept, sorted(kept.columns)))
+            known: dict[str, rng.Lanes] = {}
+            self.sums["rows"] += rng.total128(rng.frame_lanes(kept, self.kind.digest or sorted(kept.columns), known))
+            self.sums["content"] += rng.total128(rng.frame_lanes(kept, sorted(kept.columns), known))
         if dropped.height:
             self.sums["dropped"] += rng.total128(rng.frame_lanes(dropped, sorted(dropped.columns)))
 
@@ -197,15 +198,19 @@ def _more_bytes(group: pa.Array, piece: pa.Array) -> int:
     kind = group.type
     if pa.types.is_struct(kind):
         return sum(_more_bytes(group.field(number), piece.field(number)) for number in range(kind.num_fields))
-    inner = _more_bytes(group.flatten(), piece.flatten()) if pa.types.is_list(kind) else 0
+    inner = _more_bytes(_items(group), _items(piece)) if pa.types.is_list(kind) else 0
     here, there = (_bitmap_bytes(offset, len(piece)) for offset in (piece.offset, piece.offset - group.offset))
     wanted = bool(kind in _PLAIN_NUMBERS or pa.types.is_timestamp(kind) or group.null_count)
     values = there - here if pa.types.is_boolean(kind) else 0
     return inner + values + wanted * there - (piece.buffers()[0] is not None) * here
 
 
+def _items(lists: pa.ListArray) -> pa.Array:
+    return lists.values[lists.offsets[0].as_py() : lists.offsets[-1].as_py()]
+
+
 def _bitmap_bytes(offset: int, length: int) -> int:
-    return (offset % 8 + length + 7) // 8 if length else 0
+    return (offset % 8 + length + 7) // 8
 
 
 def sync(path: Path) -> None:

@@ -143,10 +143,11 @@ def serve() -> None:
         sys.stdout.flush()
 
 
-def begin_and_give_up(path: str) -> None:
-    """Begin a version and give it up, over and over."""
-    for _ in range(100):
-        DatasetSink(NEGATIVES, Path(path), shards=None, keep_labels=[]).abort()
+def begin_and_give_up(parent: str, rounds: str) -> None:
+    """Begin a version of one dataset after the other and give it up, over and over until that dataset is done."""
+    for number in range(int(rounds)):
+        while not Path(parent, f"done-{number}").exists():
+            DatasetSink(NEGATIVES, Path(parent, f"set-{number}"), shards=None, keep_labels=[]).abort()
 
 
 # -- writers that are watched ------------------------------------------------------------------------------------------

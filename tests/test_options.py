@@ -27,7 +27,7 @@ BM25 = registry.find("generate", "mine.bm25")
 TOP = registry.find("filter", "top")
 NUMBER = registry.find("generate", "perturb.number")
 EXAMPLES: list[tuple[Operator, dict[str, Any]]] = [
-    (BM25, {"depth": 9, "tokeniser": "english", "num_negatives": 3, "seed": 5, "max_memory": "1GiB", "keep_labels": ["positive"]}),
+    (BM25, {"depth": 9, "tokeniser": "english", "num_negatives": 3, "seed": 5, "max_memory": "1GiB"}),
     (BM25, {"verify": False, "limit": 7, "workers": 1, "batch_size": 13, "language": "no"}),
     (TOP, {"k": 2, "by": "score_bm25", "order": "descending"}),
     (NUMBER, {"on": "anchor", "min_change": 0.5, "rename": ["topic=group"]}),
@@ -110,12 +110,12 @@ def test_a_wrong_value_is_told_by_its_flag(operator: Operator, name: str, value:
 
 def test_every_fault_is_found() -> None:
     """Own options, settings, what is missing and what is unknown are told together."""
-    faults = check(TOP, {"by": 3, "seed": "x", "oder": "auto", "batch_size": 0})[2]
+    faults = check(TOP, {"by": 3, "limit": "x", "oder": "auto", "batch_size": 0})[2]
     assert [fault.what for fault in faults] == [
         "filter top has no option 'oder'",
         "--k is missing",
         "--by takes a text, not 3",
-        "--seed takes a whole number of at least 0 and at most 9223372036854775807, not 'x'",
+        "--limit takes a whole number of at least 1, not 'x'",
         "--batch-size takes a whole number of at least 1, not 0",
     ]
     assert faults[0].mend == "did you mean order?"
@@ -176,11 +176,11 @@ def test_a_size_is_above_zero_or_refused(text: str) -> None:
 
 
 def test_the_record_leaves_out_what_changes_no_row() -> None:
-    """Workers, batch size, memory and shards make no other rows, ids or digests."""
+    """Workers, batch size and memory make no other rows, ids or digests."""
     pairs = pl.read_ndjson("sample_data/pairs.jsonl").head(9)
     corpus = pl.DataFrame({"id": ["a", "b"], "text": ["the moon and the tide", "a loaf of bread"]})
     plain = negforge.run("generate mine.bm25", pairs, corpus=corpus)
-    other = negforge.run("generate mine.bm25", pairs, corpus=corpus, workers=1, batch_size=2, max_memory="64MiB", shards=2)
+    other = negforge.run("generate mine.bm25", pairs, corpus=corpus, workers=1, batch_size=2, max_memory="64MiB")
     assert plain.report.outcome.digests == other.report.outcome.digests
 
 

@@ -231,7 +231,7 @@ def test_dry_run_tells_each_value_and_its_origin() -> None:
     """--set beats a flag beats the file beats the default; nothing is written."""
     Path("p.toml").write_text("seed = 1\nworkers = 1\nlimit = 9\n" + mine("num_negatives = 2", "batch_size = 7"), encoding="utf-8")
     before = sorted(Path().rglob("*"))
-    found = plan("p.toml", "--workers", "2", "--seed", "3", "--set", "mine.seed=4", "--set", "mine.keep-labels=positive", "--set", "mine.keep_labels=unknown",
+    found = plan("p.toml", "--workers", "2", "--seed", "3", "--set", "mine.seed=4", "--set", "mine.keep-labels=positive", "--set", "mine.keep_labels=unknown", "--set", "mine.output=out/n",
                  "--set", "corpus.input=sample_data/beir/corpus.jsonl")  # fmt: skip
     options = found["mine"]["options"]
     assert {name: (one["value"], one["origin"]) for name, one in options.items()} == {
@@ -239,7 +239,7 @@ def test_dry_run_tells_each_value_and_its_origin() -> None:
         "keep_labels": (["positive", "unknown"], "--set"), "rename": ([], "default"), "limit": (9, "file"), "shards": (None, "default"),
         "workers": (2, "flag"), "batch_size": (7, "file"), "max_memory": (None, "default"),
     }  # fmt: skip
-    assert found["mine"]["output"] == {"value": "out/n.parquet", "origin": "file"}
+    assert found["mine"]["output"] == {"value": "out/n", "origin": "--set"}
     assert found["mine"]["sides"] == {"corpus": {"value": "@corpus", "origin": "file"}}
     assert found["corpus"]["input"] == {"value": ["sample_data/beir/corpus.jsonl"], "origin": "--set"}
     # A limit is for what generates: it would trim known positives and side tables elsewhere.

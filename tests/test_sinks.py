@@ -442,6 +442,37 @@ def test_row_groups_are_cut_by_the_rows_alone(tmp_path: Path, sizes: list[int], 
         start += group
 
 
+CELLS: tuple[tuple[pl.DataType, st.SearchStrategy[Any]], ...] = (
+    (pl.String(), st.text("x", max_size=3)),
+    (pl.Int64(), st.integers(0, 9)),
+    (pl.Boolean(), st.booleans()),
+    (pl.List(pl.Float64()), st.lists(st.just(0.5), max_size=3)),
+    (pl.List(pl.Struct({"head": pl.String, "n": pl.Int64})), st.lists(st.just({"head": "x", "n": 1}), max_size=2)),
+    (pl.Struct({"start": pl.Int64, "old": pl.String}), st.just({"start": 1, "old": "x"})),
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data(), rows=st.integers(1, 20), size=st.sampled_from([60, 200, 1 << 30]))
+def test_memory_bytes_are_those_of_the_rows_read_back(tmp_path: Path, data: st.DataObject, rows: int, size: int) -> None:
+    """Read as `datasets` reads: by batches as long as the first row group, however unequal the groups are."""
+    dtype, cell = data.draw(st.sampled_from(CELLS))
+    frame = pl.DataFrame({"c": pl.Series(data.draw(st.lists(st.none() | cell, max_size=40)), dtype=dtype)})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sinks, "ROWS_A_GROUP", rows)
+        patch.setattr(sinks, "BYTES_A_GROUP", size)
+        shard = ParquetShard(tmp_path / "out.parquet", frame.clear().to_arrow().schema)
+        for piece in frame.iter_slices(data.draw(st.integers(1, 9))):
+            shard.add(piece)
+        shard.close()
+    found = 0
+    with pq.ParquetFile(tmp_path / "out.parquet") as file:
+        groups = [file.read_row_group(number) for number in range(file.num_row_groups)]
+    for group in groups:
+        found += sum(batch.nbytes for batch in group.combine_chunks().to_batches(groups[0].num_rows))
+    assert shard.memory_bytes == found
+
+
 def test_a_shard_holds_copies_of_the_rows_it_waits_with(tmp_path: Path) -> None:
     """A few rows filtered out of many large batches do not keep the batches in memory."""
     before = pa.total_allocated_bytes()

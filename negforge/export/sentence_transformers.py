@@ -27,7 +27,7 @@ def export(
         Literal["triplet", "n-tuple"],
         Field(description="`triplet`: a row for each negative; `n-tuple`: a row for each pair, with n negatives."),
     ] = "triplet",
-    n: Annotated[int | None, Field(ge=1, le=10_000, description="Negatives in an n-tuple.")] = None,
+    n: Annotated[int | None, Field(ge=1, description="Negatives in an n-tuple.")] = None,
 ) -> Exported:
     """Texts by layout, best negatives first (lowest draw), and the provenance of each row.
 

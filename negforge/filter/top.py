@@ -22,7 +22,7 @@ DECLARES = Declares(version=1, scope="anchor", reads=Negatives)
 def filter(  # noqa: A001 - an operator's function is named after its verb
     batch: Negatives,
     *,
-    k: Annotated[int, Field(ge=1, le=2**31, description="How many negatives of each anchor stay.")],
+    k: Annotated[int, Field(ge=1, description="How many negatives of each anchor stay.")],
     by: Annotated[str, Field(description="Column to order by: rank, draw, or a score_ column.")] = "rank",
     order: Annotated[
         Literal["auto", "ascending", "descending"],

@@ -67,9 +67,7 @@ def generate(
     state: State,
     *,
     num_negatives: int,
-    depth: Annotated[
-        int, Field(ge=1, le=2**31, description="How many of the best matches are candidates; at least twice the negatives asked for.")
-    ] = 100,
+    depth: Annotated[int, Field(ge=1, description="How many of the best matches are candidates.")] = 100,
 ) -> pl.DataFrame:
     """The `depth` best matches of each anchor.
 

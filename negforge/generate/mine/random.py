@@ -47,7 +47,8 @@ def generate(batch: Pairs, state: State, rng: Rng, *, num_negatives: int) -> pl.
     whole, so that an anchor is short only when the corpus is exhausted.
     """
     anchors = batch.frame.unique("anchor_id", keep="first", maintain_order=True)["anchor_id"]
-    size, wanted = state.corpus.size, 4 * num_negatives + 64
+    size = state.corpus.size
+    wanted = min(4 * num_negatives + 64, size + 1)
     if size <= 16 * wanted:
         drawn = np.argsort(rng.integers(anchors, size, 1 << 62), axis=1, kind="stable") if size else np.zeros((len(anchors), 0), np.int64)
     else:
