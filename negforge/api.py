@@ -42,6 +42,8 @@ class MemorySink(Sink):
 
     def aside(self, name: str, frame: pl.DataFrame) -> None:
         """Keep rows of a sidecar."""
+        if name == "dropped":
+            self.digests.add(frame.clear(), frame)
         self.asides.setdefault(name, []).append(frame)
 
     def finish(self, history: History, report: dict[str, Any]) -> Outcome:

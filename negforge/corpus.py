@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -137,6 +138,7 @@ def _write(corpus: Corpus, folder: Path, limit_bytes: int) -> None:
                 held = [whole[full:]]
         if held and held[0].height:
             _put(writer, pl.concat(held), schema)
+    shutil.rmtree(folder / "scratch", ignore_errors=True)
 
 
 def _put(writer: pa.ipc.RecordBatchFileWriter, frame: pl.DataFrame, schema: pa.Schema) -> None:

@@ -126,9 +126,9 @@ def peak_of(code: str, folder: Path) -> int:
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
 def test_memory_is_flat_in_rows(tmp_path: Path) -> None:
     """Three times the rows through generate, verification and a dataset take about the same memory (pola-rs/polars#25607)."""
-    frame = numbered(150_000)
+    frame = numbered(300_000)
     frame.write_parquet(tmp_path / "large.parquet")
-    frame.head(50_000).write_parquet(tmp_path / "small.parquet")
+    frame.head(100_000).write_parquet(tmp_path / "small.parquet")
     code = "import negforge; negforge.run('generate perturb.number', '{0}.parquet', output='{0}', workers=1, max_memory='160MB')"
     small, large = (peak_of(code.format(name), tmp_path) for name in ("small", "large"))
     assert large < 1.35 * small, (small, large)
