@@ -85,7 +85,7 @@ def run(title: str, /, *inputs: Given, output: str | os.PathLike[str] | None = N
         held.append(MemorySink(kind))
         return held[-1]
 
-    report = run_stage(stage, make_sink)
+    report = run_stage(stage, make_sink, output=output)
     return held[0].fill(Result(report)) if held else Result(report)
 
 

@@ -83,7 +83,7 @@ def _stage(operator: registry.Operator, values: dict[str, Any]) -> int:
         return sink_for(output, to, kind, clustered=clustered, settings=stage.settings)
 
     with _logging(verbose=general["verbose"]):
-        report = run_stage(stage, make_sink, show_progress=drawable(sys.stderr) and not quiet)
+        report = run_stage(stage, make_sink, output=output, show_progress=drawable(sys.stderr) and not quiet)
     if general["json_"]:
         sys.stdout.write(document(report.document()))
     if not quiet:

@@ -298,7 +298,7 @@ def run_steps(steps: list[Step], *, show_progress: bool, done: Callable[[Step, R
                 return sink_for(output, None, kind, clustered=clustered, settings=stage.settings)
 
             try:
-                report = run_stage(stage, make_sink, show_progress=show_progress)
+                report = run_stage(stage, make_sink, output=output, show_progress=show_progress)
             except NegforgeError as error:
                 error.what = f"stage '{step.name}': {error.what}"
                 raise

@@ -24,7 +24,7 @@ from negforge.prepared import Prepared, prepare, recorded
 from negforge.records import DROP_NAMES, NEGATIVES, Kind, Negatives, Pairs, Table, check_collisions, conform
 from negforge.registry import Operator
 from negforge.report import Counts, Progress, Report
-from negforge.sinks import Sink, split_dropped
+from negforge.sinks import Sink, scratch_for, split_dropped
 from negforge.tables import History, Source
 
 MakeSink = Callable[[Kind, bool], Sink]
@@ -71,11 +71,14 @@ def stage_of(title: str, inputs: Sequence[str | pl.DataFrame], given: Mapping[st
     return (None, faults) if faults else (Stage(operator, tuple(inputs) or ("-",), sides, options, settings), [])
 
 
-def run_stage(stage: Stage, make_sink: MakeSink, *, show_progress: bool = False) -> Report:
-    """Run a stage and publish its rows through the sink. Nothing is published if it fails."""
+def run_stage(stage: Stage, make_sink: MakeSink, *, output: str | None = None, show_progress: bool = False) -> Report:
+    """Run a stage and publish its rows through the sink. Nothing is published if it fails.
+
+    output: where the rows go, as `-o`; what the stage spools lies with what a writer of a dataset stages.
+    """
     begun = time.monotonic()
     progress = Progress(stage.operator.title, show=show_progress)
-    with temporary_scratch() as scratch:
+    with scratch_for(output) as scratch:
         run = _Run(stage, scratch.path, progress)
         sink: Sink | None = None
         try:

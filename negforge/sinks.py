@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from negforge import rng
-from negforge.engine import Scratch, Spool, collect, storage
+from negforge.engine import Scratch, Spool, collect, storage, temporary_scratch
 from negforge.errors import UsageError, listed
 from negforge.formats import METADATA, History
 from negforge.options import Settings
@@ -471,6 +471,15 @@ def _replace(new: Path, old: Path) -> bool:
         return False
     new.replace(old)
     return True
+
+
+def scratch_for(output: str | None) -> Scratch:
+    """A scratch folder for a stage: a dataset's own stage folder, else one in the temporary directory."""
+    if output in (None, "-") or (format_of(Path(str(output)).name)[0] and not Path(str(output)).is_dir()):
+        return temporary_scratch()
+    from negforge.store import Dataset
+
+    return Dataset(Path(str(output))).begin()
 
 
 def sink_for(output: str | None, to: str | None, kind: Kind, *, clustered: bool, settings: Settings) -> Sink:

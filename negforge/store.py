@@ -43,6 +43,19 @@ _LAST = (1 << 63) - 1  # the position of a row that has none
 _KEEP = "surrogateescape"  # bytes of a person's card that are no UTF-8 stay as they are
 
 
+class _Stage(Scratch):
+    """A stage folder. A first writer that gave up leaves nothing of the dataset behind either."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        super().__init__(dataset.inner, _STAGE)
+        self._dataset = dataset
+
+    def close(self) -> None:
+        """Remove the folder."""
+        super().close()
+        self._dataset.forget()
+
+
 class Dataset:
     """A dataset folder."""
 
@@ -129,7 +142,7 @@ class Dataset:
                 self.manifest(version)
             self.inner.mkdir(parents=True, exist_ok=True)
             collect(self.inner, _STAGE)
-            stage = Scratch(self.inner, _STAGE)
+            stage = _Stage(self)
             try:
                 with self._locked():
                     self._heal(stage)
@@ -452,7 +465,6 @@ class DatasetSink(Sink):
     def abort(self) -> None:
         """Remove the stage folder, and the whole folder if there is nothing in it yet but what this writer put there."""
         self._stage.close()
-        self._dataset.forget()
 
 
 def _feature(field: pa.Field) -> dict[str, Any]:
