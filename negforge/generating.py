@@ -71,7 +71,7 @@ def generate_batch(work: Generation, frame: pl.DataFrame) -> tuple[pl.DataFrame,
     rows = _assemble(work, frame, units, found, tried)
     refused = _refused(work, frame, units, found, tried, counts)
     made = pl.concat([rows, refused], how="vertical") if refused.height else rows
-    counts.kept, counts.dropped = rows.height, counts.dropped
+    counts.kept = rows.height
     for label, number in rows["label"].value_counts().iter_rows():
         counts.labels[label] += number
     return made, counts
