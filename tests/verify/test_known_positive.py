@@ -175,6 +175,6 @@ def test_a_proof_is_never_withdrawn() -> None:
 
 def test_a_table_made_elsewhere_is_compared_by_the_text_of_its_anchors_too() -> None:
     """Where ids of anchors differ between two tables, an anchor of the same text still has its positives."""
-    row = {**negative("the right answer", anchor="another id"), "anchor": "Anchor of a1!"}
+    row = {**negative("the right answer", anchor="another id"), "anchor": "Anchor  of A1"}
     assert verdict(row) == "positive"
     assert verdict({**row, "anchor": "anchor of nobody"}) == "unknown"
