@@ -181,12 +181,12 @@ def _parameter(name: str, kind: Any, info: Any, default: Any = None) -> inspect.
 
 def _option(name: str, parameter: inspect.Parameter, shape: dict[str, Any]) -> inspect.Parameter:
     """A flag. Its value stays text here: the one model of `negforge.options` checks it."""
-    from negforge.options import UNRECORDED, choices, metavar, plain_shape
+    from negforge.options import UNRECORDED, choices, for_example, metavar, plain_shape
 
     kind = str(plain_shape(shape).get("type"))
     flags = [f"{_flag(name)}/--no-{_flag(name)[2:]}"] if kind == "boolean" else [_flag(name)]
-    flags += ["-n"] if name == "num_negatives" else []
-    help_text = str(shape.get("description", ""))
+    flags += ["-n"] if name == "num_negatives" else [f"-{name}"] if len(name) == 1 else []
+    help_text = str(shape.get("description", "")) + for_example(shape)
     if kind == "array" and "Repeatable." not in help_text:
         help_text += " Repeatable."
     values = choices(plain_shape(shape).get("items", shape))

@@ -169,9 +169,15 @@ def metavar(schema: Mapping[str, Any]) -> str:
         return "[" + "|".join(choices(shape)) + "]"
     if shape.get("format") == "size":
         return "SIZE"
-    if "examples" in shape:
+    if "examples" in shape and " " not in str(shape["examples"][0]):
         return str(shape["examples"][0])
     return {"integer": "N", "number": "NUMBER", "boolean": ""}.get(str(shape.get("type")), "TEXT")
+
+
+def for_example(schema: Mapping[str, Any]) -> str:
+    """A sentence with an example that is too long to name the value in help by."""
+    example = str(plain_shape(schema).get("examples", [""])[0])
+    return f' For example "{example}".' if " " in example else ""
 
 
 def choices(schema: Mapping[str, Any]) -> list[str]:
@@ -262,4 +268,4 @@ def _fault(name: str, value: Any, shape: Mapping[str, Any], where: str, whole: M
 
 
 def _help(name: str, shape: Mapping[str, Any]) -> str:
-    return f"--{name.replace('_', '-')} {metavar(shape)}: {shape.get('description', '')}"
+    return f"--{name.replace('_', '-')} {metavar(shape)}: {shape.get('description', '')}{for_example(shape)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shlex
 import shutil
 import textwrap
 from pathlib import Path
@@ -166,4 +167,6 @@ def _plausible(schema: dict[str, Any]) -> str:
     shape = plain_shape(schema)
     if shape.get("type") == "integer":
         return str(max(4, int(shape.get("minimum", 4))))
+    if "examples" in shape:
+        return shlex.quote(str(shape["examples"][0]))
     return str(shape["enum"][0]) if "enum" in shape else metavar(shape)

@@ -127,6 +127,14 @@ def test_every_option_of_an_operator_has_help(operator: Operator) -> None:
     assert "list[" not in out
 
 
+def test_an_option_of_one_letter_has_a_short_flag(tmp_path: Path, tables: Path) -> None:
+    """`-k 2` is `--k 2`, for any operator's option of one letter."""
+    mined = tmp_path / "mined.parquet"
+    good("generate", "mine.bm25", PAIRS, "--corpus", tables / "corpus.parquet", "-n", "3", "-o", mined)
+    short, long = (good("filter", "top", mined, flag, "2", "--to", "jsonl") for flag in ("-k", "--k"))
+    assert short.out == long.out != ""
+
+
 def test_brackets_in_help_survive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rich would take `[...]` in an operator's texts for markup and print nothing."""
     path = tmp_path / "odd.py"

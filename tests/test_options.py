@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 import negforge
 from negforge import registry
 from negforge.errors import OptionError, UsageError
-from negforge.options import Settings, check, choices, json_schema, metavar, settings_of, size_bytes, takes
+from negforge.options import Settings, check, choices, for_example, json_schema, metavar, settings_of, size_bytes, takes
 from negforge.registry import Operator
 from tests.shell import good
 
@@ -193,6 +193,13 @@ def test_metavars_and_choices_come_from_the_schema() -> None:
     ]  # fmt: skip
     assert choices(shapes["tokeniser"]) == ["simple", "english", "whitespace"]
     assert takes(pydantic.TypeAdapter(float | None).json_schema()) == "a number"
+
+
+def test_a_long_example_stands_in_the_help_not_in_its_name() -> None:
+    """An example of one word names the value; a longer one is told in a sentence."""
+    short, long = ({"type": "string", "examples": [one]} for one in ("OLD=NEW", "draw < 3"))
+    assert (metavar(short), for_example(short)) == ("OLD=NEW", "")
+    assert (metavar(long), for_example(long)) == ("TEXT", ' For example "draw < 3".')
 
 
 def test_an_error_arrives_whole_from_a_worker() -> None:
