@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 TEST_WORKERS ?= auto
 
 .DELETE_ON_ERROR:
-.PHONY: demo test test-trainers lint format generated clean
+.PHONY: demo test test-trainers bench lint format generated clean
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "negforge needs Python 3.11 or newer; set PYTHON=")'
@@ -31,6 +31,10 @@ $(VENV)/.trainers: $(VENV)/.test
 	$(BIN)/python -m pip install --quiet --group trainers
 	@touch $@
 
+$(VENV)/.bench: $(VENV)/.core
+	$(BIN)/python -m pip install --quiet --group bench
+	@touch $@
+
 demo: $(VENV)/.core  ## the main job on sample_data: no model, no key
 	$(BIN)/negforge run pipelines/quickstart.toml
 	$(BIN)/negforge show out/quickstart
@@ -40,6 +44,9 @@ test: $(VENV)/.test  ## all tests but the trainers'
 
 test-trainers: $(VENV)/.trainers  ## one offline training step on what was exported
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m trainer tests/trainers
+
+bench: $(VENV)/.bench  ## speed and memory against peers in one run; BENCH_SCALE=small for a quick one
+	$(BIN)/python -m bench
 
 lint: $(VENV)/.lint  ## linter, formatter, strict types
 	$(BIN)/ruff check .

@@ -1,0 +1,213 @@
+"""The table of `make bench`: `python -m bench [ROW...]`, with BENCH_SCALE=tiny, small or full (the default)."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from importlib import metadata, util
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from bench.measure import NEGFORGE, Cost, child, command, work
+
+Row = dict[str, Any]
+AUGMENTERS = ("RandomWordAug delete", "RandomWordAug crop", "RandomWordAug substitute", "ReservedAug numbers", "RandomCharAug delete")
+NOT_IN_HELP = ("polars", "pyarrow", "datasets", "openai", "huggingface_hub", "ray")
+LIMIT_MIB = 2048
+
+
+class Scale(NamedTuple):
+    """rows: of the comparison with nlpaug. flat: of the row-local stage and of dedupe. large: mebibytes of the large input."""
+
+    rows: int
+    repeats: int
+    passages: int
+    queries: int
+    flat: tuple[int, ...]
+    large: int
+
+
+SCALES = {
+    "tiny": Scale(2_000, 1, 500, 20, (2_000, 4_000), 8),
+    "small": Scale(50_000, 3, 20_000, 500, (50_000, 200_000), 400),
+    "full": Scale(400_000, 3, 100_000, 1_000, (100_000, 1_000_000, 5_000_000), 4_300),
+}
+
+
+def row(name: str, measured: str, target: str = "", *, met: bool | None = None, **more: Any) -> Row:
+    """A line of the table. met: whether a target holds, None where there is none."""
+    return {"row": name, "measured": measured, "target": target, "met": met, **more}
+
+
+def seconds(cost: Cost) -> str:
+    """CPU seconds and their spread, in words."""
+    return f"{cost.seconds:.2f} s" + (f" (spread {cost.spread:.0%})" if len(cost.cpu) > 1 else "")
+
+
+def perturb(folder: Path, scale: Scale) -> list[Row]:
+    """A row-local stage against the fastest augmenter of nlpaug, on the same texts."""
+    pairs, made = folder / "pairs.parquet", folder / "perturbed.parquet"
+    work("make_pairs", folder=folder, path=pairs, rows=scale.rows)
+    ours = work("operator", repeats=scale.repeats, pairs=pairs)
+    line = ("generate", "perturb.number", pairs, "-o", made)
+    whole = command(line, repeats=scale.repeats, before=functools.partial(made.unlink, missing_ok=True))
+    bare = work("bare_parquet", repeats=scale.repeats, pairs=pairs, made=made)
+    rates = {"operator": scale.rows / ours.seconds, "whole command": scale.rows / whole.seconds}
+    share = f"{ours.said['kept'] / scale.rows:.0%} of the texts give a row"
+    found = [
+        row(
+            "(a) bare Parquet read and write of the same rows", f"{seconds(bare)}, {bare.seconds / whole.seconds:.0%} of the whole command"
+        ),
+    ]
+    peers: dict[str, Cost] = {}
+    if util.find_spec("nlpaug"):
+        peers = {name: work("nlpaug", repeats=scale.repeats, pairs=pairs, augmenter=name) for name in AUGMENTERS}
+    for name, cost in peers.items():
+        changed = cost.said["changed"] / scale.rows
+        found.append(row(f"(a) nlpaug {name}", f"{seconds(cost)}, {scale.rows / cost.seconds:,.0f} rows/s, changes {changed:.0%}"))
+    best = min(peers, key=lambda name: peers[name].seconds, default="")
+    for (name, rate), cost, target in zip(rates.items(), (ours, whole), (10, 4), strict=True):
+        ratio = rate * peers[best].seconds / scale.rows if best else 0.0
+        text = f"{seconds(cost)}, {rate:,.0f} rows/s" + (f", {ratio:.1f}x {best}" if best else ", nlpaug is not installed")
+        met = ratio >= target if best else None
+        found.append(row(f"(a) perturb.number, {name} ({share})", text, f"{target}x nlpaug", met=met, ratio=ratio, cpu=cost.cpu))
+    return found
+
+
+def mining(folder: Path, scale: Scale) -> list[Row]:
+    """BM25 mining to its end, against the bare engines: index and search alone."""
+    passages, pairs, out = folder / "passages.parquet", folder / "asked.parquet", folder / "mined.parquet"
+    work("make_corpus", folder=folder, passages=passages, pairs=pairs, rows=scale.passages, queries=scale.queries)
+
+    def fresh() -> None:
+        for one in ("cache", "index"):
+            shutil.rmtree(folder / one, ignore_errors=True)
+        (folder / "index").mkdir()
+        out.unlink(missing_ok=True)
+
+    repeats = min(scale.repeats, 3)
+    line = ("generate", "mine.bm25", pairs, "--corpus", passages, "--num-negatives", "8", "-o", out)
+    os.environ["NEGFORGE_CACHE"] = str(folder / "cache")
+    ours = command(line, repeats=repeats, before=fresh)
+    again = command(line, repeats=repeats)
+    fresh()
+    bare = work("tantivy", passages=passages, pairs=pairs, folder=folder / "index", depth=100)
+    about = f"{scale.passages:,} passages, {scale.queries:,} queries, 100 candidates each"
+    found = [
+        row(f"(b) mine.bm25, {about}", f"{seconds(ours)}, peak {ours.rss_mib:.0f} MiB", cpu=ours.cpu),
+        row("(b) mine.bm25 again, index cached", f"{seconds(again)}, peak {again.rss_mib:.0f} MiB", cpu=again.cpu),
+        row("(b) bare tantivy, index and search", _against(ours, bare), ratio=ours.seconds / bare.seconds),
+    ]
+    if util.find_spec("bm25s"):
+        other = work("bm25s", repeats=repeats, passages=passages, pairs=pairs, depth=100)
+        found.append(row("(b) bare bm25s, index and search", _against(ours, other), ratio=ours.seconds / other.seconds))
+    return found
+
+
+def _against(ours: Cost, other: Cost) -> str:
+    return (
+        f"{seconds(other)}, of which index {other.said['index_seconds']:.2f} s, peak {other.rss_mib:.0f} MiB; "
+        f"mine.bm25 is {ours.seconds / other.seconds:.2f}x its CPU, {ours.rss_mib / other.rss_mib:.2f}x its memory"
+    )
+
+
+def flat(folder: Path, scale: Scale) -> list[Row]:
+    """Cost a row and peak memory of a row-local stage and of a global one, over sizes."""
+    found = []
+    for name, make, line in (
+        ("perturb.number", "make_pairs", ("generate", "perturb.number")),
+        ("dedupe exact", "make_negatives", ("dedupe", "exact")),
+    ):
+        costs = {}
+        for rows in scale.flat:
+            given, out = folder / "flat.parquet", folder / "flat-out.parquet"
+            work(make, folder=folder, path=given, rows=rows)
+            costs[rows] = command((*line, given, "-o", out, "--max-memory", "1GiB"))
+        each = {rows: 1e6 * cost.seconds / rows for rows, cost in costs.items()}
+        peaks = {rows: cost.anon_mib for rows, cost in costs.items()}
+        first, last = scale.flat[0], scale.flat[-1]
+        show = " / ".join
+        sizes = show(f"{rows:,}" for rows in scale.flat)
+        text = show(f"{peak:.0f}" for peak in peaks.values()) + " MiB"
+        met = peaks[last] <= 1.5 * peaks[scale.flat[-2]]
+        found.append(row(f"(c) peak memory of {name}, {sizes} rows", text, "flat", met=met, peaks=peaks))
+        text = show(f"{cost:.1f}" for cost in each.values()) + " CPU us a row"
+        # The first size pays for the start of the process; the sizes after it must not cost more.
+        found.append(row(f"(e) cost of {name}, {sizes} rows", text, "flat", met=each[last] <= 1.1 * each[first], each=each))
+    return found
+
+
+def large(folder: Path, scale: Scale) -> list[Row]:
+    """An input larger than the limit: a child that grows above 2 GiB of anonymous memory is stopped."""
+    found = []
+    for name, make, more, line, bytes_a_row in (
+        ("perturb.number", "make_pairs", {"sentences": 8}, ("generate", "perturb.number"), 620),
+        ("dedupe exact", "make_negatives", {}, ("dedupe", "exact"), 430),
+    ):
+        rows = (scale.large << 20) // bytes_a_row
+        given, out = folder / "large.parquet", folder / "large-out.parquet"
+        work(make, folder=folder, path=given, rows=rows, **more)
+        mib = work("plain_size", path=given).said["mib"]
+        cost = command((*line, given, "-o", out, "--max-memory", "1GiB"), limit_mib=LIMIT_MIB)
+        text = f"{rows:,} rows, {mib:,.0f} MiB plain: peak {cost.anon_mib:.0f} MiB, {cost.seconds:.0f} s" + " STOPPED" * cost.stopped
+        found.append(row(f"(c) {name} under {LIMIT_MIB:,} MiB", text, "not stopped", met=not cost.stopped, peak=cost.anon_mib))
+        for path in (given, out, out.with_suffix(".dropped.parquet")):
+            path.unlink(missing_ok=True)
+    return found
+
+
+def start(_: Path, scale: Scale) -> list[Row]:
+    """What `--help` loads and costs."""
+    found = []
+    bare = child((sys.executable, "-c", "pass"), repeats=scale.repeats)
+    for line in (["--help"], ["generate", "--help"]):
+        loaded = work("modules", line=line).said["modules"]
+        bad = [name for name in NOT_IN_HELP if name in loaded]
+        cost = child((*NEGFORGE, *line), repeats=scale.repeats)
+        text = f"{1000 * (cost.seconds - bare.seconds):.0f} ms CPU over bare Python ({1000 * bare.seconds:.0f} ms)"
+        text += f"; loads {', '.join(bad) or 'none of the heavy ones'}"
+        found.append(row(f"(d) negforge {' '.join(line)}", text, f"without {', '.join(NOT_IN_HELP)}", met=not bad, loaded=bad))
+    return found
+
+
+ROWS: dict[str, Callable[[Path, Scale], list[Row]]] = {"perturb": perturb, "mining": mining, "start": start, "flat": flat, "large": large}
+
+
+def about() -> str:
+    """The machine and the versions, in a line."""
+    names = ("negforge", "polars", "pyarrow", "numpy", "tantivy", "nlpaug", "bm25s")
+    versions = []
+    for name in names:
+        try:
+            versions.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            versions.append(f"{name} absent")
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    processor = next((line.partition(":")[2].strip() for line in lines if "model name" in line), "")
+    return f"{processor or platform.machine()}, {os.cpu_count()} cores; Python {platform.python_version()}, {', '.join(versions)}"
+
+
+def main(names: list[str]) -> None:
+    """Measure, print the table, write it as JSON to out/bench.json."""
+    size = os.environ.get("BENCH_SCALE", "full")
+    scale = SCALES[size]
+    found: list[Row] = []
+    print(f"scale {size}: {about()}\n\n| measure | measured | target | met |\n|---|---|---|---|", flush=True)
+    with tempfile.TemporaryDirectory(prefix="negforge-bench-") as folder:
+        for name in names or ROWS:
+            for one in ROWS[name](Path(folder), scale):
+                found.append(one)
+                met = {True: "yes", False: "NO", None: ""}[one["met"]]
+                print(f"| {one['row']} | {one['measured']} | {one['target']} | {met} |", flush=True)
+    Path("out").mkdir(exist_ok=True)
+    Path("out/bench.json").write_text(json.dumps({"scale": size, "about": about(), "rows": found}, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
