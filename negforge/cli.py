@@ -32,6 +32,9 @@ def _version(value: bool) -> None:
         raise typer.Exit
 
 
+_MaxMemory = Annotated[
+    str | None, typer.Option("--max-memory", metavar="SIZE", help="Memory to stay below, such as 4GiB.", show_default=False)
+]
 _HELP = """Build negative datasets: every negative is checked, says why it may be believed, and keeps its lineage.
 
 Stages read and write tables and pipe into each other:
@@ -125,9 +128,7 @@ def run(
     ] = None,
     workers: Annotated[str | None, typer.Option("--workers", metavar="N", help="Worker processes.", show_default=False)] = None,
     batch_size: Annotated[str | None, typer.Option("--batch-size", metavar="N", help="Rows a batch.", show_default=False)] = None,
-    max_memory: Annotated[
-        str | None, typer.Option("--max-memory", metavar="SIZE", help="Memory to stay below, such as 4GiB.", show_default=False)
-    ] = None,
+    max_memory: _MaxMemory = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print each effective value and its origin; write nothing.")] = False,
     json_: Annotated[bool, typer.Option("--json", help="Print the reports as one JSON document.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no summary.")] = False,
@@ -170,6 +171,37 @@ def show(
 
     sys.stdout.write(show_dataset(dataset, rows=rows, as_json=json_))
     return 0
+
+
+@app.command(cls=Command, context_settings=SETTINGS)
+def check(
+    tables: Annotated[
+        list[str],
+        typer.Argument(metavar="DIR...", help="Dataset folders, DIR@v2 for an older version, or files of ours.", show_default=False),
+    ],
+    all_: Annotated[bool, typer.Option("--all", help="Check every version, not the newest alone.")] = False,
+    max_memory: _MaxMemory = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing where nothing is wrong.")] = False,
+) -> int:
+    """Check a dataset: its files, counts, digests and order, and the laws that its rows keep. Exit 1 if something is wrong.
+
+    Nothing is written. HEAD and the card, where a writer died before it brought them up to date, are healed by the next command
+    that writes to the dataset, which also removes what the dead left; both are told here.
+    """
+    from negforge.checking import check as checked
+    from negforge.options import settings_given
+    from negforge.report import document, drawable, printed
+
+    interruptible()
+    memory = settings_given("negforge check", max_memory=max_memory).max_memory
+    show = drawable(sys.stderr) and not quiet
+    found = [one for table in tables for one in checked(table, every=all_, max_memory=memory, show_progress=show)]
+    if json_:
+        sys.stdout.write(document([one.document() for one in found]))
+    else:
+        sys.stdout.write(printed(str(one) for one in found if one.findings or not quiet))
+    return int(any(one.findings for one in found))
 
 
 for _name, _summary in registry.VERBS.items():

@@ -13,6 +13,7 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -36,6 +37,7 @@ _LOCK = "lock"
 _THREADS = "POLARS_MAX_THREADS"
 _SOCKET_PATH_BYTES = 70  # a socket's path has at most 107, of which the name in the temporary folder takes 32
 _LOOK_SECONDS = 0.5  # how often a waiting parent looks whether its workers live
+_LOCKED_SECONDS = 60.0  # by then a living owner has locked its folder
 _SPLIT_BITS = 6  # a spilled table lies in 64 files; a file still too large is split again
 
 
@@ -93,6 +95,21 @@ def collect(parent: Path, prefix: str) -> None:
                     if lock is not None:
                         shutil.rmtree(path, ignore_errors=True)
                         os.close(lock)
+
+
+def is_left(folder: Path) -> bool:
+    """Whether a scratch folder's owner is dead. Nothing is written and no lock is kept, so that a reader may ask."""
+    try:
+        handle = os.open(folder / _LOCK, os.O_RDONLY)
+    except FileNotFoundError:
+        return folder.is_dir() and time.time() - folder.stat().st_mtime > _LOCKED_SECONDS
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(handle)
+    return True
 
 
 def _own(folder: Path, *, wait: bool) -> int | None:

@@ -79,6 +79,10 @@ class InputError(NegforgeError):
     exit_code = 3
 
 
+class NewerFormatError(InputError):
+    """A newer negforge wrote it: nothing is wrong with it but our age."""
+
+
 class StorageError(NegforgeError):
     """The disk or the permissions are in the way."""
 

@@ -13,7 +13,7 @@ import pydantic
 from pydantic import ConfigDict, Field
 from pydantic.fields import FieldInfo
 
-from negforge.errors import OptionError, UsageError, did_you_mean, listed
+from negforge.errors import OptionError, UsageError, did_you_mean, listed, together
 from negforge.registry import Operator
 
 SIZE = re.compile(r"(?i)^\s*([0-9]+(?:\.[0-9]+)?)\s*([kmgt]?)(i?)b?\s*$")
@@ -228,6 +228,14 @@ def check_settings(given: Mapping[str, Any], where: str) -> tuple[Settings, list
     """The settings, and every fault found in the given ones; all defaults if there is one."""
     settings, faults = _validated(Settings, given, where)
     return settings if isinstance(settings, Settings) else Settings(), faults
+
+
+def settings_given(where: str, **given: object) -> Settings:
+    """The settings of a command that is no stage: those given that are not None. UsageError with every fault found."""
+    settings, faults = check_settings({name: value for name, value in given.items() if value is not None}, where)
+    if faults:
+        raise together([*faults], where)
+    return settings
 
 
 @functools.cache

@@ -9,6 +9,7 @@ import shutil
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -252,6 +253,11 @@ def drawable(stream: TextIO) -> bool:
 def printable(text: str) -> str:
     """Text that cannot steer a terminal: control characters become visible."""
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+def printed(texts: Iterable[str]) -> str:
+    """Texts of one or more lines for standard output, in which nothing can steer a terminal."""
+    return "".join(f"{printable(line)}\n" for text in texts for line in text.split("\n"))
 
 
 def document(value: Any) -> str:

@@ -29,6 +29,7 @@ _LANES = (
 _NULL = (np.uint64(0x6E756C6C00000001), np.uint64(0x6E756C6C00000002))
 _WORDS_AT_ONCE = 1 << 17  # keeps the temporaries in the processor's cache
 _MASK = (1 << 64) - 1
+_LAST = (1 << 63) - 1
 _HEX = np.frombuffer(b"".join(b"%02x" % byte for byte in range(256)), dtype=np.uint8).reshape(256, 2)
 
 
@@ -190,6 +191,11 @@ def negative_ids(source_ids: pl.Series, *, operator: str, options_digest: str, s
 def hash64(texts: pl.Series) -> U64:
     """A 64-bit hash of each text: what shards, partitions and keys are made of."""
     return strings128(texts)[0]
+
+
+def place_keys(positions: pl.Series) -> U64:
+    """Keys in the order of whole numbers, which may be below zero; a row that has no place comes last."""
+    return positions.cast(pl.Int64).fill_null(_LAST).to_numpy().view(np.uint64) ^ np.uint64(1 << 63)
 
 
 def frame_lanes(frame: pl.DataFrame, columns: Iterable[str], known: dict[str, Lanes] | None = None) -> Lanes:

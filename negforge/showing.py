@@ -6,10 +6,8 @@ import io
 import shlex
 import shutil
 import textwrap
-from pathlib import Path
 from typing import Any
 
-from negforge.errors import InputError, UsageError, did_you_mean
 from negforge.options import declared_options, json_schema, metavar, plain_shape
 from negforge.registry import Operator
 from negforge.report import counted, document, preview, printable
@@ -19,15 +17,10 @@ def show_dataset(spec: str, *, rows: int, as_json: bool) -> str:
     """A dataset's versions, counts, stages and first rows, as text or as its manifest."""
     import polars as pl
 
-    from negforge.store import Dataset
+    from negforge.store import dataset_named
 
-    folder, at, version = spec.rpartition("@v") if not Path(spec).is_dir() else (spec, "", "")
-    folder = folder or spec
-    if at and not version.isdecimal():
-        raise UsageError(f"'{spec}' names no version", mend=f"for example {folder}@v1")
-    _check_dataset(Path(folder))
-    dataset = Dataset(Path(folder))
-    source = dataset.source(int(version) if version else None)
+    dataset, version = dataset_named(spec)
+    source = dataset.source(version)
     number = int(source.name.rpartition("@v")[2])
     manifest = dataset.manifest(number)
     if as_json:
@@ -35,7 +28,7 @@ def show_dataset(spec: str, *, rows: int, as_json: bool) -> str:
     have = ", ".join(f"v{one}" for one in dataset.versions())
     dropped = manifest["dropped"]
     lines = [
-        f"{folder}: {manifest['kind']}, v{number} of {have}, made {manifest['created']}",
+        f"{dataset.path}: {manifest['kind']}, v{number} of {have}, made {manifest['created']}",
         f"  {counted(manifest['rows'], 'row')} in data/v{number}, in {counted(len(manifest['shards']), 'shard')}",
         f"  {dropped['rows']:,} dropped and {dropped['other_labels']:,} of another label in .negforge/v{number}/dropped",
         f"  rows_digest {manifest['digests']['rows_digest']}",
@@ -52,18 +45,6 @@ def show_dataset(spec: str, *, rows: int, as_json: bool) -> str:
         text.write("\n")
         preview(first, text)
     return text.getvalue()
-
-
-def _check_dataset(path: Path) -> None:
-    """InputError that says what there is instead of a dataset folder."""
-    if (path / ".negforge").is_dir():
-        return
-    if not path.exists():
-        names = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise InputError(f"there is no folder {path}", mend=did_you_mean(path.name, names, "check the path"))
-    if path.is_dir():
-        raise InputError(f"{path} is not a dataset of negforge", "it has no .negforge folder", "make one: any stage with -o FOLDER does")
-    raise InputError(f"{path} is a file, not a dataset folder", mend="any stage with -o FOLDER makes one")
 
 
 def _wrapped(text: str, indent: int) -> list[str]:

@@ -7,6 +7,7 @@ before that lies in `.negforge/stage-*`, so that a writer killed at any moment l
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import math
@@ -21,11 +22,12 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from negforge import rng
 from negforge.card import KEEP, card_text, feature
-from negforge.engine import Partitioner, Scratch, collect, hold, machine_memory, storage
-from negforge.errors import InputError, UsageError
+from negforge.engine import Partitioner, Scratch, collect, hold, is_left, machine_memory, storage
+from negforge.errors import InputError, NewerFormatError, UsageError, did_you_mean
 from negforge.formats import History
 from negforge.records import DROP_NAMES, Kind
 from negforge.sinks import Outcome, ParquetShard, Sink, plain_schema, row_bytes, split_dropped, sync
@@ -38,7 +40,6 @@ _ORDER = ("operator", "draw", "id")
 _MANIFEST = ("kind", "created", "rows", "memory_bytes", "columns", "digests", "keep_labels", "clustered", "stages")
 _FILE = ("path", "rows", "bytes", "sha256")
 _IDENTITY = ("kind", "digests", "stages", "keep_labels", "rows")  # equal in two versions only if their rows are
-_LAST = (1 << 63) - 1  # the position of a row that has none
 
 
 class _Stage(Scratch):
@@ -77,7 +78,7 @@ class Dataset:
             manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             form = manifest.get("format")
             if form == FORMAT:
-                _ = [manifest[key] for key in _MANIFEST], [file[key] for file in _files(manifest) for key in _FILE]
+                _ = [manifest[key] for key in _MANIFEST], [file[key] for file in files_of(manifest) for key in _FILE]
         except FileNotFoundError:
             have = ", ".join(f"v{number}" for number in self.versions()) or "no version"
             raise InputError(f"{self.path} has no version v{version}", f"it has {have}", "name one of these") from None
@@ -89,7 +90,7 @@ class Dataset:
                 f"restore it, or delete {folder} to give v{version} up",
             ) from error
         if form != FORMAT:
-            raise InputError(f"v{version} has manifest format {form}; this negforge knows {FORMAT}", str(path), "upgrade negforge")
+            raise NewerFormatError(f"v{version} has manifest format {form}; this negforge knows {FORMAT}", str(path), "upgrade negforge")
         return manifest
 
     def source(self, version: int | None = None) -> Source:
@@ -98,7 +99,7 @@ class Dataset:
         if version is None:
             raise InputError(f"{self.path} has no version yet", "its writer died, or is still at work", "run the command that makes it")
         manifest = self.manifest(version)
-        files = _files(manifest)
+        files = files_of(manifest)
         for file in files:
             self._check_size(file, version)
         checked: set[str] = set()
@@ -187,7 +188,7 @@ class Dataset:
     def _commit(self, stage: Scratch, manifest: dict[str, Any], number: int) -> None:
         """Move what is staged to its places; the manifest's rename, the last step, makes it a version."""
         claim = self.inner / f"v{number}"
-        for file in [*_files(manifest), *manifest.get("asides", [])]:
+        for file in [*files_of(manifest), *manifest.get("asides", [])]:
             place, _, rest = file["path"].partition("/")
             file["path"] = f"data/v{number}/{rest}" if place == "data" else f".negforge/v{number}/{rest}"
         (self.path / "data").mkdir(exist_ok=True)
@@ -215,7 +216,7 @@ class Dataset:
     def _same(self, head: int, new: dict[str, Any]) -> bool:
         """Whether HEAD holds the same rows, made by the same stages, and all its files."""
         old = self.manifest(head)
-        files = [(self.path / file["path"], file["bytes"]) for file in _files(old)]
+        files = [(self.path / file["path"], file["bytes"]) for file in files_of(old)]
         return all(old.get(key) == new.get(key) for key in _IDENTITY) and all(
             path.is_file() and path.stat().st_size == size for path, size in files
         )
@@ -239,17 +240,69 @@ class Dataset:
 
     def _derive(self, stage: Scratch) -> None:
         """HEAD and the card follow from the manifests; a file that is right is not touched."""
+        for path, text in self.derived():
+            if text is None:
+                path.unlink(missing_ok=True)
+            else:
+                _write_if_changed(path, text, stage)
+
+    # -- what a check looks at -------------------------------------------------------------------------------------
+
+    def derived(self) -> list[tuple[Path, str | None]]:
+        """HEAD and the card, each with the text that it should have by the manifests; None where there should be no file."""
         versions = self.versions()
-        if versions:
-            _write_if_changed(self.inner / "HEAD", f"v{versions[-1]}\n", stage)
-        else:
-            (self.inner / "HEAD").unlink(missing_ok=True)
         card = self.path / "README.md"
         old = card.read_text(encoding="utf-8-sig", errors=KEEP) if card.exists() else ""
-        _write_if_changed(card, card_text(self.path.resolve().name, [self.manifest(number) for number in versions], old), stage)
+        text = card_text(self.path.resolve().name, [self.manifest(number) for number in versions], old)
+        return [(self.inner / "HEAD", f"v{versions[-1]}\n" if versions else None), (card, text)]
+
+    def stale(self) -> list[Path]:
+        """HEAD and the card, whichever of them is not as the manifests say: a writer died before it brought them up to date.
+
+        A writer who is publishing is waited for.
+        """
+        with contextlib.ExitStack() as held:
+            with contextlib.suppress(OSError):  # a folder that was copied without the file, or is another's
+                handle = os.open(self.inner / "lock", os.O_RDONLY)
+                held.callback(os.close, handle)
+                fcntl.flock(handle, fcntl.LOCK_SH)
+            return [
+                path
+                for path, text in self.derived()
+                if (path.read_bytes() if path.exists() else None) != (None if text is None else text.encode(errors=KEEP))
+            ]
+
+    def given_up(self) -> list[int]:
+        """Numbers that were claimed and are no version: their writers died, or a person deleted the version. They stay taken."""
+        return sorted({*self._claims()} - {*self.versions()})
+
+    def leftovers(self) -> list[Path]:
+        """What dead writers left, and the next one collects: stages nobody holds, and whatever lies in a number given up."""
+        stages = [path for path in sorted(self.inner.glob(f"{_STAGE}*")) if is_left(path)]
+        claims = [path for number in self.given_up() for path in (self.inner / f"v{number}", self.path / "data" / f"v{number}")]
+        writing = any(path.name.startswith(_STAGE) for path in self.inner.iterdir() if path not in stages)
+        # While a writer is at work, a claim may be its own.
+        return stages + [path for path in claims if not writing and path.is_dir() and any(path.iterdir())]
 
 
-def _files(manifest: dict[str, Any]) -> list[dict[str, Any]]:
+def dataset_named(spec: str) -> tuple[Dataset, int | None]:
+    """The dataset that `DIR` or `DIR@v2` names, and the version. InputError that says what there is instead of one."""
+    folder, at, version = spec.rpartition("@v") if not Path(spec).is_dir() else (spec, "", "")
+    folder = folder or spec
+    if at and not version.isdecimal():
+        raise UsageError(f"'{spec}' names no version", mend=f"for example {folder}@v1")
+    path = Path(folder)
+    if (path / ".negforge").is_dir():
+        return Dataset(path), int(version) if version else None
+    if not path.exists():
+        names = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise InputError(f"there is no folder {path}", mend=did_you_mean(path.name, names, "check the path"))
+    if path.is_dir():
+        raise InputError(f"{path} is not a dataset of negforge", "it has no .negforge folder", "make one: any stage with -o FOLDER does")
+    raise InputError(f"{path} is a file, not a dataset folder", mend="any stage with -o FOLDER makes one")
+
+
+def files_of(manifest: dict[str, Any]) -> list[dict[str, Any]]:
     """The files of a version that hold its rows."""
     return [*manifest["shards"], *manifest["dropped"]["shards"]]
 
@@ -278,6 +331,19 @@ def order_frame(frame: pl.DataFrame, key: rng.U64, kind: Kind) -> tuple[pl.DataF
     by = ["__key", *(name for name in dict.fromkeys((kind.clusters, *_ORDER)) if name in frame.columns)]
     ordered = frame.with_columns(pl.Series("__key", key)).sort(by, nulls_last=False, maintain_order=True)
     return ordered.drop("__key"), ordered["__key"].to_numpy()
+
+
+def ordered_before(frame: pl.DataFrame, key: rng.U64, kind: Kind, last: pl.DataFrame | None) -> tuple[NDArray[np.bool_], pl.DataFrame]:
+    """Which rows stand before one they should follow in the order of a dataset; and the last row, for the next frame."""
+    by = ["__key", *(name for name in dict.fromkeys((kind.clusters, *_ORDER)) if name in frame.columns)]
+    rows = frame.select(by[1:]).with_columns(pl.Series("__key", key)).select(by)
+    before = pl.concat([rows[:1] if last is None else last, rows[:-1]]).rename(lambda name: f"{name}_before")
+    both = pl.concat([rows, before], how="horizontal")
+    early = pl.lit(value=False)
+    for name in reversed(by):
+        now, then = pl.col(name), pl.col(f"{name}_before")
+        early = (now < then) | (now.eq_missing(then) & early)
+    return both.select(early.fill_null(value=False).alias("early"))["early"].to_numpy(), rows[-1:]
 
 
 class DatasetSink(Sink):
@@ -329,10 +395,8 @@ class DatasetSink(Sink):
         if not self._placed(kept):
             return self._clusters(kept)
         if "position" in kept.columns:
-            place = kept["position"].cast(pl.Int64).fill_null(_LAST).to_numpy()
-        else:
-            place = np.arange(self._rows.rows, self._rows.rows + kept.height, dtype=np.int64)
-        return place.view(np.uint64) ^ np.uint64(1 << 63)  # negative numbers come first
+            return rng.place_keys(kept["position"])
+        return rng.place_keys(pl.Series(np.arange(self._rows.rows, self._rows.rows + kept.height, dtype=np.int64)))
 
     def _clusters(self, frame: pl.DataFrame) -> rng.U64:
         """The hash of each row's cluster; rows that an export dropped have one where the export itself has none."""

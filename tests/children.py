@@ -43,7 +43,7 @@ def negatives(rows: int, mark: str = "a", words: int = 3) -> pl.DataFrame:
         evidence=pl.concat_list(pl.repeat("not-known-positive", rows, dtype=pl.String)),
         source_id=pl.format("s{}", place // 3),
         source_ids=pl.concat_list(pl.format("s{}", place // 3)),
-        initial_label=pl.repeat("negative", rows, dtype=pl.String),
+        initial_label=pl.Series(label, dtype=pl.String),
         operator=pl.repeat("mine.toy", rows, dtype=pl.String),
         operator_version=pl.repeat(1, rows, dtype=pl.Int64),
         options_digest=pl.repeat("0", rows, dtype=pl.String),

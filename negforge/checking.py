@@ -1,0 +1,510 @@
+"""Checks a version of a dataset, or a file of ours, against its manifest and against the laws that its rows were made under.
+
+What a reader elsewhere could not know is found here: a shard that changed on the disk, a row that is there twice, a negative
+that is a positive of its anchor. Rows are streamed once; what is compared across rows is 128-bit keys in partitions.
+Source: ray-project/ray#55043 (files lost in silence), huggingface/datatrove#301 (truncated files after a failed task) and
+MinishLab/semhash#49 (what was removed, and why, must stay to be looked at).
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from negforge import rng, text
+from negforge.card import feature
+from negforge.engine import Partitioner, Scratch, machine_memory, temporary_scratch
+from negforge.errors import InputError, NegforgeError, NewerFormatError, UsageError
+from negforge.formats import read_notes
+from negforge.labels import labelled
+from negforge.records import DROP_NAMES, KINDS, NEGATIVES, Kind
+from negforge.report import Counts, Progress, counted
+from negforge.runner import EXPORT
+from negforge.sinks import Digests, split_dropped
+from negforge.store import Dataset, dataset_named, files_of, ordered_before
+from negforge.tables import dropped_twin, format_of, open_sources, plain_batches
+
+_AGAIN = "make the version again; if it comes back, it is a bug of negforge"
+_RESTORE = "restore it from a copy, or make the version again"
+_ROWS = 1 << 15
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check found. law: one word for what does not hold, such as `file`, `digest` or `label`."""
+
+    law: str
+    what: str
+    where: str
+    mend: str
+
+    def __str__(self) -> str:
+        return f"{self.what}\n    at:   {self.where}\n    mend: {self.mend}"
+
+
+@dataclass
+class Checked:
+    """What was checked, and what was found. notes: what is as it should be after a writer's death, and told all the same."""
+
+    name: str
+    rows: int = 0
+    dropped: int = 0
+    findings: list[Finding] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return {**asdict(self), "seconds": round(self.seconds, 3)}
+
+    def __str__(self) -> str:
+        found = counted(len(self.findings), "finding") if self.findings else "nothing wrong"
+        seen = f"{counted(self.rows, 'row')} and {self.dropped:,} dropped" if self.rows or self.dropped else "no row"
+        head = f"{self.name}: {seen}, {found} ({self.seconds:.1f} s)"
+        return "\n".join([head, *(f"  {one}" for one in self.findings), *(f"  note: {one}" for one in self.notes)])
+
+
+def check(spec: str, *, every: bool = False, max_memory: int | None = None, show_progress: bool = False) -> list[Checked]:
+    """Check what `DIR`, `DIR@v2` or `NAME.parquet` names; every: all versions of the dataset, the newest first.
+
+    InputError where there is nothing to check, or a newer negforge wrote it.
+    """
+    progress = Progress("check", show=show_progress)
+    limit = (max_memory or machine_memory() // 4) // 16
+    try:
+        with temporary_scratch() as scratch:
+            if format_of(spec)[0] and not Path(spec).is_dir():
+                if every:
+                    raise UsageError("--all is for the versions of a dataset", f"{spec} is a file", "leave it out")
+                return [_timed(Checked(spec), lambda made: _file(Path(spec), made, scratch, limit, progress))]
+            dataset, version = dataset_named(spec)
+            if every and version is not None:
+                raise UsageError("--all and a version exclude each other", spec, f"pass {dataset.path}, or leave --all out")
+            versions = dataset.versions()
+            if not versions:
+                raise InputError(
+                    f"{dataset.path} has no version yet", "its writer died, or is still at work", "run the command that makes it"
+                )
+            asked = versions[::-1] if every else [versions[-1] if version is None else version]
+            found = []
+            for number in asked:
+                work = functools.partial(_version, dataset, number, scratch=scratch, limit=limit, progress=progress)
+                found.append(_timed(Checked(f"{dataset.path}@v{number}"), work))
+            _folder(dataset, found[0])
+            return found
+    finally:
+        progress.close()
+
+
+def _timed(checked: Checked, work: Callable[[Checked], None]) -> Checked:
+    begun = time.monotonic()
+    work(checked)
+    checked.seconds = time.monotonic() - begun
+    return checked
+
+
+# -- a dataset ---------------------------------------------------------------------------------------------------------
+
+
+def _folder(dataset: Dataset, made: Checked) -> None:
+    """HEAD, the card, and what dead writers left."""
+    damaged = False
+    for number in dataset.versions():
+        try:
+            dataset.manifest(number)
+        except NewerFormatError:
+            raise
+        except InputError as error:
+            damaged = True
+            finding = Finding("manifest", error.what, error.where, error.mend)
+            if finding not in made.findings:
+                made.findings.append(finding)
+    if not damaged:
+        for path in dataset.stale():
+            what = f"{path} does not say what the versions are: the newest is v{dataset.newest()}"
+            why = "its writer died after it had published, or the file was changed or removed"
+            made.findings.append(Finding("derived", what, why, "the next command that writes to the dataset heals it"))
+    for path in dataset.leftovers():
+        made.notes.append(f"{path} is what a dead writer left; the next one removes it")
+
+
+def _version(dataset: Dataset, number: int, made: Checked, *, scratch: Scratch, limit: int, progress: Progress) -> None:
+    try:
+        manifest = dataset.manifest(number)
+    except NewerFormatError:
+        raise
+    except InputError as error:
+        if number not in dataset.versions():
+            raise
+        made.findings.append(Finding("manifest", error.what, error.where, error.mend))
+        return
+    kind = KINDS.get(manifest["kind"], EXPORT)
+    files = [_File(dataset.path / one["path"], one, kept=place < len(manifest["shards"])) for place, one in enumerate(files_of(manifest))]
+    asides = [_File(dataset.path / one["path"], one, kept=False) for one in manifest.get("asides", [])]
+    readable = []
+    for file in [*files, *asides]:
+        finding, opens = _whole(file, number, manifest)
+        made.findings += finding
+        if opens and file not in asides:
+            readable.append(file)
+    made.findings += _strangers(dataset, number, {file.path for file in (*files, *asides)})
+    rows = _Rows(kind, manifest, scratch.folder(f"v{number}"), limit, progress)
+    for file in readable:
+        rows.read(file)
+    made.rows, made.dropped = rows.digests.kept, rows.digests.lost
+    made.findings += rows.findings()
+    if len(readable) == len(files):  # else the digests differ for a reason that was told already
+        made.findings += _digests(manifest["digests"], rows.digests, str(dataset.inner / f"v{number}" / "manifest.json"), manifest)
+        made.findings += _counts(manifest, rows, str(dataset.inner / f"v{number}" / "manifest.json"))
+
+
+@dataclass(frozen=True)
+class _File:
+    """A file of a version, as the manifest names it. kept: it lies in data/, where rows of the published labels alone belong."""
+
+    path: Path
+    entry: dict[str, Any]
+    kept: bool
+
+
+def _whole(file: _File, version: int, manifest: dict[str, Any]) -> tuple[list[Finding], bool]:
+    """Whether a file is the one that was published, and whether it can be read at all."""
+    what = f"{file.path} is not the file v{version} was published with"
+    try:
+        size = file.path.stat().st_size
+        with file.path.open("rb") as handle:
+            digest = hashlib.file_digest(handle, "sha256").hexdigest()
+    except OSError as error:
+        return [Finding("file", what, error.strerror or str(error), _RESTORE)], False
+    found = []
+    if size != file.entry["bytes"]:
+        found.append(Finding("file", what, f"{size:,} bytes in place of {file.entry['bytes']:,}", _RESTORE))
+    elif digest != file.entry["sha256"]:
+        found.append(Finding("file", what, f"its sha256 begins {digest[:12]}, not {file.entry['sha256'][:12]}", _RESTORE))
+    try:
+        schema, rows = pq.read_schema(file.path), pq.read_metadata(file.path).num_rows
+    except (pa.ArrowException, OSError) as error:
+        return found or [Finding("file", f"{file.path} cannot be read", str(error).partition("\n")[0], _RESTORE)], False
+    if rows != file.entry["rows"]:
+        found.append(Finding("rows", f"{file.path} has {rows:,} rows, the manifest says {file.entry['rows']:,}", what, _RESTORE))
+    columns = {column["name"]: column for column in manifest["columns"]}
+    have = {one.name: feature(one) for one in schema}
+    wrong = [name for name in {**have, **columns} if have.get(name) != columns.get(name)]
+    if not file.kept:  # dropped rows have columns of their own
+        wrong = [name for name in wrong if name in have and name in columns]
+    if wrong:
+        found.append(Finding("schema", f"the columns of {file.path} are not those of the manifest", ", ".join(wrong), _RESTORE))
+    return found, True
+
+
+def _strangers(dataset: Dataset, version: int, known: set[Path]) -> Iterator[Finding]:
+    """Files in a version's folders that its manifest does not name: every reader of data/ would read them as rows."""
+    inner = dataset.inner / f"v{version}"
+    for folder in (dataset.path / "data" / f"v{version}", inner):
+        for path in sorted(folder.rglob("*")) if folder.is_dir() else []:
+            if path.is_file() and path not in known and path != inner / "manifest.json":
+                harm = "readers of the folder take it for rows" if inner not in path.parents else "no reader looks at it"
+                yield Finding("extra", f"{path} is no file of v{version}", harm, "move it away")
+
+
+def _digests(wanted: dict[str, str], found: Digests, where: str, manifest: dict[str, Any]) -> Iterator[Finding]:
+    named = found.named()
+    tool = manifest.get("tool", {})
+    same_tools = all(tool.get(name) in (None, module.__version__) for name, module in (("polars", pl), ("pyarrow", pa)))
+    for name, value in wanted.items():
+        # How a number is written as text is a library's affair: only `rows_digest` is promised across versions.
+        if named.get(name) != value and (name == "rows_digest" or same_tools):
+            yield Finding("digest", f"{name} is {named.get(name)}, not {value}", where, _RESTORE)
+
+
+def _counts(manifest: dict[str, Any], rows: _Rows, where: str) -> Iterator[Finding]:
+    """The manifest's counts against the rows, and the report's against each other."""
+    dropped = manifest["dropped"]
+    for what, said, true in (
+        ("rows", manifest["rows"], rows.published),
+        ("dropped rows", dropped["rows"], rows.digests.lost),
+        ("rows of another label", dropped["other_labels"], rows.digests.kept - rows.published),
+    ):
+        if said != true:
+            yield Finding("counts", f"the manifest counts {said:,} {what}, there are {true:,}", where, _RESTORE)
+    report, stages = manifest.get("report") or {}, manifest["stages"]
+    if stages and report and stages[-1].get("counts") != report:
+        yield Finding("counts", "the report and the last stage's counts differ", where, _RESTORE)
+    verb = stages[-1]["stage"].partition(" ")[0] if stages else ""
+    if verb in ("score", "verify", "filter", "dedupe", "schedule") and {"seen", "kept", "dropped"} <= report.keys():
+        if report["seen"] != report["kept"] + sum(report["dropped"].values()):
+            yield Finding("counts", "in the report, seen is not kept + dropped", where, _AGAIN)
+        if report["kept"] != rows.digests.kept:
+            yield Finding("counts", f"the report counts {report['kept']:,} kept rows, there are {rows.digests.kept:,}", where, _RESTORE)
+    if verb == "generate" and {"asked", "emitted", "refused", "short"} <= report.keys():
+        slots = report["emitted"] + sum(report["refused"].values()) + report["short"]
+        if report["asked"] != slots:
+            yield Finding("counts", "in the report, asked is not emitted + refused + short", where, _AGAIN)
+
+
+# -- one file ----------------------------------------------------------------------------------------------------------
+
+
+def _file(path: Path, made: Checked, scratch: Scratch, limit: int, progress: Progress) -> None:
+    """A file of ours against the digests in its own metadata, and its dropped twin."""
+    (source,) = open_sources(str(path))
+    if not source.kind:
+        raise InputError(f"{path} was not written by negforge", "it carries no digest to check", "check a .parquet or .arrow file of ours")
+    notes = _notes(path)
+    twin = dropped_twin(path)
+    kind = KINDS.get(source.kind, EXPORT)
+    rows = _Rows(kind, {"stages": source.history, "clustered": source.clustered}, scratch.folder("file"), limit, progress)
+    rows.begin(str(path))
+    try:
+        for frame in source.batches(_ROWS):
+            rows.add(frame)
+    except NegforgeError as error:
+        made.findings.append(Finding("file", error.what, error.where, _RESTORE))
+        return
+    made.rows, made.dropped = rows.digests.kept, rows.digests.lost
+    made.findings += rows.findings()
+    wanted = {name: notes[name] for name in ("rows_digest", "content_digest", "dropped_digest") if notes.get(name)}
+    if notes.get("dropped_digest") and not rows.digests.lost:
+        there = twin.exists()
+        why = "it holds the dropped rows of another file" if there else "it is not there"
+        made.findings.append(Finding("file", f"{twin} should hold the dropped rows of {path}", why, _RESTORE))
+        wanted.pop("dropped_digest")
+    made.findings += _digests(wanted, rows.digests, str(path), {})
+    if not notes.get("dropped_digest") and twin.exists() and _notes(twin):
+        made.notes.append(f"{twin} is not of this file: no row of it was dropped")
+
+
+def _notes(path: Path) -> dict[str, Any]:
+    """What negforge wrote into a file's metadata, its end included."""
+    from negforge import formats
+
+    form = format_of(path.name)[0]
+    try:
+        with path.open("rb") as handle:
+            notes = read_notes(formats.schema_of(handle, form))
+    except (OSError, pa.ArrowException, KeyError):
+        return {}
+    return notes
+
+
+# -- rows --------------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Broken:
+    """A law that rows of one file break: how many do, and the first."""
+
+    rows: int
+    first: str
+
+
+class _Rows:
+    """The laws of rows, looked at as they stream by; what is compared across rows waits in partitions of narrow keys."""
+
+    def __init__(self, kind: Kind, manifest: dict[str, Any], folder: Path, limit: int, progress: Progress) -> None:
+        self.kind, self.digests, self.published = kind, Digests(kind), 0
+        self._manifest, self._progress = manifest, progress
+        self._labels = ["negative", *manifest.get("keep_labels", [])]
+        self._broken: dict[tuple[str, str, str, str], _Broken] = {}
+        self._ids = Partitioner(folder / "ids", limit)
+        self._texts = Partitioner(folder / "texts", limit)
+        self._language = _language(manifest.get("stages", []))
+        self._files: list[str] = []
+        self._firsts: list[int] = []  # the number of the first row of each file
+        self._done = 0
+        self._last: pl.DataFrame | None = None
+        self._shard = 0
+        self._unreadable: list[Finding] = []
+
+    def begin(self, where: str) -> None:
+        """The rows that come now are of this file."""
+        self._files.append(where)
+        self._firsts.append(self._done)
+
+    def read(self, file: _File) -> None:
+        """Take the rows of a file of a version."""
+        self.begin(str(file.path))
+        try:
+            for frame in plain_batches(file.path, _ROWS):
+                if file.kept:
+                    self._order(frame)
+                    self.published += frame.height
+                self.add(frame, kept=file.kept)
+        except (InputError, pl.exceptions.PolarsError, pa.ArrowException) as error:
+            why = str(error).partition("\n")[0]
+            self._unreadable.append(Finding("file", f"{file.path} cannot be read to its end", why, _RESTORE))
+        if file.kept:
+            self._shard += 1
+
+    def add(self, frame: pl.DataFrame, *, kept: bool | None = None) -> None:
+        """Take rows. kept: whether they lie in data/, or beside it; None in a single file, where they may be of any label."""
+        if not frame.height:
+            return
+        self.digests.add(*split_dropped(frame))
+        for law, what, mend, bad in _laws(frame, self.kind, kept, self._labels):
+            self._note(law, what, mend, bad, frame)
+        if "id" in frame.columns and self.kind is not EXPORT:
+            high, low = rng.strings128(frame["id"])
+            self._ids.add(pl.DataFrame({"low": low, "row": np.arange(self._done, self._done + frame.height)}), high)
+        if self.kind is NEGATIVES and {*_TEXTS} <= {*frame.columns}:
+            self._compare(frame)
+        self._done += frame.height
+        self._progress.update(Counts(seen=self._done, kept=self.digests.kept))
+
+    def _note(self, law: str, what: str, mend: str, bad: NDArray[np.bool_], frame: pl.DataFrame) -> None:
+        """A law that some rows of the frame break."""
+        if bad.any():
+            first = int(np.argmax(bad))
+            row_id = f", id {frame['id'][first]}" if "id" in frame.columns else ""
+            self._breaks(law, what, mend, len(self._files) - 1, int(bad.sum()), self._done + first, row_id)
+
+    def _breaks(self, law: str, what: str, mend: str, file: int, rows: int, first: int, row_id: str = "") -> None:
+        place = f"row {first - self._firsts[file] + 1}{row_id}"
+        known = self._broken.setdefault((law, what, mend, self._files[file]), _Broken(0, place))
+        known.rows += rows
+
+    def _order(self, frame: pl.DataFrame) -> None:
+        """Rows stand in the order of a dataset, and a shard holds the range of it that its number says."""
+        placed = "position" in frame.columns and self.kind.column("position") is not None
+        if not frame.height or not (placed or self.kind.clusters in frame.columns):
+            return
+        if placed:
+            key = rng.place_keys(frame["position"])
+        else:
+            key = rng.hash64(frame[self.kind.clusters])
+            bits = len(self._manifest["shards"]).bit_length() - 1
+            shard = (key >> np.uint64(64 - bits)) if bits else np.zeros(frame.height, dtype=np.uint64)
+            self._note("shard", "rows lie in the shard of another range", _AGAIN, shard != self._shard, frame)
+        late, self._last = ordered_before(frame, key, self.kind, self._last)
+        self._note("order", "rows do not stand in the order of a dataset", _AGAIN, late, frame)
+
+    def _compare(self, frame: pl.DataFrame) -> None:
+        """Keys of (anchor, text): of every positive, and of what is published as a negative. An anchor is its id, and its text."""
+        rows = np.arange(self._done, self._done + frame.height)
+        positive = text.normalised(frame["positive"], language=self._language)
+        negative = text.normalised(frame["negative"], language=self._language)
+        there = frame["negative"].is_not_null() & (frame["label"] == "negative")
+        if "dropped_by" in frame.columns:
+            there &= frame["dropped_by"].is_null()
+        anchors = (rng.hash64(frame["anchor_id"]), rng.hash64(text.normalised(frame["anchor"], language=self._language)))
+        for number, anchor in enumerate(anchors):
+            for texts, mask, is_negative in (
+                (positive, frame["positive"].is_not_null() & frame["anchor"].is_not_null(), False),
+                (negative, there & frame["anchor"].is_not_null(), True),
+            ):
+                chosen = mask.fill_null(value=False).to_numpy()
+                high, low = rng.strings128(texts.filter(mask.fill_null(value=False)))
+                # A row's own positive stands for all equal ones of its anchor: one of each batch is enough.
+                narrow = {
+                    "anchor": anchor[chosen] + np.uint64(number),
+                    "low": low,
+                    "row": rows[chosen],
+                    "negative": np.full(int(chosen.sum()), is_negative),
+                }
+                key = rng.mix(high ^ anchor[chosen])
+                made = pl.DataFrame(narrow).with_columns(pl.Series("key", key))
+                if not is_negative:
+                    made = made.unique(["anchor", "low"], keep="first", maintain_order=True)
+                self._texts.add(made.drop("key"), made["key"].to_numpy())
+
+    def findings(self) -> Iterator[Finding]:
+        """What was found, once all rows were read."""
+        yield from self._unreadable
+        self._across()
+        for (law, what, mend, where), broken in self._broken.items():
+            count = "" if broken.rows == 1 else f"{counted(broken.rows, 'row')}: "
+            yield Finding(law, count + what, f"{where}, {'' if broken.rows == 1 else 'first '}{broken.first}", mend)
+
+    def _across(self) -> None:
+        """Ids that are there twice, and negatives that are a positive of their anchor."""
+        again, wrong = (np.zeros(self._done, dtype=bool) for _ in range(2))
+        for part, high in self._ids.parts():
+            ordered = part.with_columns(pl.Series("high", high)).sort("high", "low", "row")
+            same = (ordered["high"] == ordered["high"].shift()) & (ordered["low"] == ordered["low"].shift())
+            again[ordered.filter(same.fill_null(value=False))["row"].to_numpy()] = True
+        for part, key in self._texts.parts():
+            narrow = part.with_columns(pl.Series("key", key))
+            right = narrow.filter(~pl.col("negative")).select("key", "anchor", "low").unique(maintain_order=True)
+            found = narrow.filter(pl.col("negative")).join(right, on=["key", "anchor", "low"], how="semi", maintain_order="left")
+            wrong[found["row"].to_numpy()] = True
+        self._at("id", "an id is there twice", _AGAIN, again)
+        mend = "run verify known-positive over it: it labels them positive"
+        self._at("positive", "a negative says the same as a positive of its anchor", mend, wrong)
+
+    def _at(self, law: str, what: str, mend: str, bad: NDArray[np.bool_]) -> None:
+        rows = np.flatnonzero(bad)
+        file = np.searchsorted(self._firsts, rows, side="right") - 1
+        for number in np.unique(file).tolist():
+            some = rows[file == number]
+            self._breaks(law, what, mend, number, len(some), int(some[0]))
+
+
+def _language(stages: list[dict[str, Any]]) -> str:
+    """The language that texts were compared in; where stages differ, `code`, which takes the fewest texts for equal."""
+    languages = {stage.get("options", {}).get("language") for stage in stages} - {None}
+    return str(languages.pop()) if len(languages) == 1 else "code" if languages else "en"
+
+
+def _laws(frame: pl.DataFrame, kind: Kind, kept: bool | None, labels: list[str]) -> Iterator[tuple[str, str, str, NDArray[np.bool_]]]:
+    """Every law that a row keeps by itself: its name, what is wrong where it is broken, the mend, and the rows that break it."""
+    live = pl.col("dropped_by").is_null() if "dropped_by" in frame.columns else pl.lit(value=True)
+    rules: list[tuple[str, str, str, pl.Expr]] = []
+    if kept and any(name in frame.columns for name in DROP_NAMES) and kind is not EXPORT:
+        rules.append(("drop", "rows of data/ have columns of dropped ones", _AGAIN, pl.lit(value=True)))
+    if "dropped_by" in frame.columns:
+        whole = [pl.col(name).is_null() if name in frame.columns else pl.lit(value=True) for name in ("drop_reason",)]
+        rules.append(("drop", "dropped rows do not say why", _AGAIN, ~live & pl.any_horizontal(whole)))
+        rest = [pl.col(name).is_not_null() for name in DROP_NAMES if name in frame.columns]
+        rules.append(("drop", "rows have a reason and no operator that dropped them", _AGAIN, live & pl.any_horizontal(rest)))
+    for column in kind.columns:
+        if column.required and column.name in frame.columns:
+            needed = pl.lit(value=True) if column.name in _ALWAYS else live
+            rules.append(("lineage", f"'{column.name}' is null", _AGAIN, needed & pl.col(column.name).is_null()))
+        elif column.required and kind is not EXPORT:
+            rules.append(("lineage", f"the column '{column.name}' is not there", _RESTORE, pl.lit(value=True)))
+    if kind is NEGATIVES and {*kind.required} <= {*frame.columns}:
+        rules += _negatives(frame, live, kept, labels)
+    for law, what, mend, rule in rules:
+        bad = frame.select((rule & pl.repeat(value=True, n=pl.len())).fill_null(value=False).alias("bad"))["bad"]
+        yield law, what, mend, bad.to_numpy()
+
+
+_TEXTS = ("anchor_id", "anchor", "positive", "negative", "label")
+# What a dropped row has as well, even one without texts.
+_ALWAYS = ("id", "anchor_id", "label", "source_id", "source_ids", "initial_label", "operator", "operator_version", "seed", "draw")
+
+
+def _negatives(frame: pl.DataFrame, live: pl.Expr, kept: bool | None, labels: list[str]) -> Iterator[tuple[str, str, str, pl.Expr]]:
+    published = pl.col("label").is_in(labels)
+    if kept:
+        yield "label", f"rows of data/ are labelled otherwise than {' or '.join(labels)}", _AGAIN, ~published
+    if kept is False:
+        yield "label", f"rows labelled {' or '.join(labels)} lie beside the dropped ones", _AGAIN, live & published
+    made = labelled(frame.select("initial_label", *(name for name in frame.columns if name.startswith("verdict_"))))["label"]
+    mend = "verify it again with this version of negforge"
+    yield "label", "the label is not what the initial label and the verdicts make of it", mend, pl.col("label") != pl.lit(made)
+    yield "lineage", "source_ids do not hold the source_id", _AGAIN, ~pl.col("source_ids").list.contains(pl.col("source_id"))
+    yield "lineage", "the seed is below 0", _AGAIN, pl.col("seed") < 0
+    yield "lineage", "the draw is not a place among candidates", _AGAIN, live & (pl.col("draw") < 0)
+    yield "lineage", "a row with a negative has the draw of a refusal", _AGAIN, pl.col("negative").is_not_null() & (pl.col("draw") < 0)
+    yield "lineage", "a row without a negative has the draw of a candidate", _AGAIN, pl.col("negative").is_null() & (pl.col("draw") >= 0)
+    if "edit" in frame.columns:
+        edit = pl.col("edit").struct
+        start, end = edit.field("start"), edit.field("end")
+        fits = []
+        for source in (pl.col("positive"), pl.col("anchor")):
+            new = source.str.slice(0, start) + edit.field("new") + source.str.slice(end)
+            fits.append((source.str.slice(start, end - start) == edit.field("old")) & (new == pl.col("negative")))
+        there = pl.col("edit").is_not_null() & start.is_not_null() & pl.col("negative").is_not_null()
+        yield "edit", "the edit, applied to the source, does not give the negative", _AGAIN, there & ~pl.any_horizontal(fits)

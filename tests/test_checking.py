@@ -1,0 +1,368 @@
+"""`negforge check` finds each harm that can come to a version, names it, and finds nothing where nothing is wrong."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from negforge import checking
+from negforge.checking import Finding, check
+from negforge.formats import METADATA
+from negforge.records import NEGATIVES
+from negforge.sinks import FileSink
+from negforge.store import FORMAT, Dataset
+from tests.children import negatives, write
+from tests.shell import call, on_terminal
+from tests.test_store import manifest_with, tree
+
+ROWS = 60
+EDIT = pl.Struct({"start": pl.Int64, "end": pl.Int64, "old": pl.String, "new": pl.String})
+
+
+def found(path: Path | str, **options: Any) -> list[Finding]:
+    """What a check finds."""
+    return [finding for one in check(str(path), **options) for finding in one.findings]
+
+
+def laws(path: Path | str, **options: Any) -> set[str]:
+    """The laws that do not hold."""
+    return {finding.law for finding in found(path, **options)}
+
+
+def rewritten(path: Path, change: Callable[[pl.DataFrame], pl.DataFrame], number: int = 0, *, dropped: bool = False) -> None:
+    """Change a file of the first version and have the manifest say that it was always so."""
+    place = path / ".negforge" / "v1" / "manifest.json"
+    manifest = json.loads(place.read_text(encoding="utf-8"))
+    entry = (manifest["dropped"]["shards"] if dropped else manifest["shards"])[number]
+    file = path / entry["path"]
+    schema = pq.read_schema(file)
+    table = change(pl.read_parquet(file)).to_arrow()
+    pq.write_table(table.cast(schema) if table.schema.names == schema.names else table, file)
+    entry |= {"bytes": file.stat().st_size, "sha256": hashlib.sha256(file.read_bytes()).hexdigest(), "rows": table.num_rows}
+    place.write_text(json.dumps(manifest), encoding="utf-8")
+
+
+# -- nothing wrong -----------------------------------------------------------------------------------------------------
+
+
+@given(
+    rows=st.integers(0, 90), shards=st.sampled_from([1, 2, 8]), memory=st.sampled_from([1, None]), labels=st.sampled_from([[], ["unknown"]])
+)
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_was_written_is_clean(
+    tmp_path_factory: pytest.TempPathFactory, rows: int, shards: int, memory: int | None, labels: list[str]
+) -> None:
+    """A version of any size, shards, labels and memory, scheduled or not, has nothing wrong; the check spills as well."""
+    path = tmp_path_factory.mktemp("clean") / "set"
+    write(path, negatives(rows), shards=shards, keep_labels=labels)
+    write(path, negatives(rows).with_columns(position=-pl.int_range(pl.len())), shards=shards)
+    before = tree(path)
+    assert found(path, every=True, max_memory=memory) == []
+    assert tree(path) == before
+
+
+def test_a_file_of_ours_is_checked_with_its_twin(tmp_path: Path) -> None:
+    """The digests in its metadata hold; rows that were dropped lie in the twin, and are missed where it is gone."""
+    path = tmp_path / "rows.parquet"
+    sink = FileSink(NEGATIVES, path, clustered=False)
+    sink.write(negatives(ROWS))
+    sink.finish([], {})
+    assert found(path) == []
+    assert check(str(path))[0].dropped == ROWS // 5
+    (tmp_path / "rows.dropped.parquet").rename(tmp_path / "away.parquet")
+    (finding,) = found(path)
+    assert "should hold the dropped rows" in finding.what
+    notes = {METADATA: pq.read_metadata(path).metadata[METADATA]}
+    pq.write_table(pq.read_table(path).slice(1).replace_schema_metadata(notes), path)
+    assert laws(path) == {"digest", "file"}
+
+
+def test_a_foreign_file_has_nothing_to_check(tmp_path: Path) -> None:
+    """Exit 3: it carries no word of ours."""
+    (tmp_path / "a.jsonl").write_text('{"anchor": "a", "positive": "b"}\n', encoding="utf-8")
+    done = call("check", tmp_path / "a.jsonl")
+    assert (done.code, "was not written by negforge" in done.err) == (3, True)
+
+
+# -- files -------------------------------------------------------------------------------------------------------------
+
+
+def flipped(file: Path) -> None:
+    """One bit of the file's middle."""
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    "harm", [flipped, Path.unlink, lambda file: file.write_bytes(file.read_bytes()[:-9]), lambda file: file.write_bytes(b"")]
+)
+@pytest.mark.parametrize("place", ["data/v1/train-00001-of-00002.parquet", ".negforge/v1/dropped/train-00000-of-00001.parquet"])
+def test_a_harmed_file_is_named(tmp_path: Path, harm: Callable[[Path], Any], place: str) -> None:
+    """Changed, gone, cut off or emptied: the finding names the file and how to mend it; no traceback, and exit 1.
+
+    Answers huggingface/datatrove#301 (truncated files after a failed task) and ray-project/ray#55043 (files lost).
+    """
+    path = tmp_path / "set"
+    write(path, negatives(ROWS), shards=2)
+    harm(path / place)
+    first = found(path)[0]
+    assert first.law == "file"
+    assert str(path / place) in first.what
+    assert "restore it" in first.mend
+    done = call("check", path)
+    assert done.code == 1
+    assert "is not the file v1 was published with" in done.out
+    assert done.err == ""
+
+
+@pytest.mark.parametrize("place", ["data/v1/more.parquet", "data/v1/sub/x.parquet", ".negforge/v1/dropped/more.parquet"])
+def test_a_file_that_is_not_of_the_version_is_told(tmp_path: Path, place: str) -> None:
+    """A reader of the folder would take it for rows."""
+    path = tmp_path / "set"
+    write(path, negatives(ROWS))
+    (path / place).parent.mkdir(exist_ok=True)
+    (path / place).write_bytes(b"")
+    (finding,) = found(path)
+    assert finding.law == "extra"
+    assert place in finding.what
+
+
+@pytest.mark.parametrize("text", ["", "{", "null", '{"format": 1}'])
+def test_a_damaged_manifest_is_a_finding(tmp_path: Path, text: str) -> None:
+    """Of the version asked for, or of another one, which no writer could work beside."""
+    path = tmp_path / "set"
+    write(path, negatives(ROWS))
+    write(path, negatives(ROWS, "b"))
+    (path / ".negforge" / "v1" / "manifest.json").write_text(text, encoding="utf-8")
+    assert laws(f"{path}@v1") == {"manifest"}
+    assert len(found(path)) == 1
+
+
+def test_a_newer_format_is_no_finding(tmp_path: Path) -> None:
+    """Exit 3, as everywhere: this negforge is too old to say."""
+    path = tmp_path / "set"
+    write(path, negatives(ROWS))
+    manifest_with(path, format=FORMAT + 1)
+    done = call("check", path)
+    assert done.code == 3
+    assert "upgrade negforge" in done.err
+
+
+@pytest.mark.parametrize(
+    ("changes", "law"),
+    [
+        ({"rows": 1}, "counts"),
+        ({"dropped": "rows"}, "counts"),
+        ({"columns": []}, "schema"),
+        ({"digests": {"rows_digest": "0" * 32}}, "digest"),
+        ({"digests": {"content_digest": "0" * 32}}, "digest"),
+        ({"digests": {"dropped_digest": "0" * 32}}, "digest"),
+        ({"report": {"seen": 3, "kept": 2, "dropped": {}}}, "counts"),
+    ],
+)
+def test_a_manifest_that_is_not_true_is_told(tmp_path: Path, changes: dict[str, Any], law: str) -> None:
+    """Counts, columns and digests are made anew from the rows."""
+    path = tmp_path / "set"
+    write(path, negatives(ROWS))
+    if changes.get("dropped"):
+        changes = {"dropped": {**Dataset(path).manifest(1)["dropped"], "rows": 2}}
+    manifest_with(path, **changes)
+    assert law in laws(path)
+
+
+# -- rows --------------------------------------------------------------------------------------------------------------
+
+REVERSED = pl.all().reverse()
+HARMS: dict[str, tuple[pl.Expr, str]] = {
+    "order": (REVERSED, "order"),
+    "digest": (pl.lit("other").alias("anchor"), "digest"),
+    "label": (pl.lit("positive").alias("label"), "label"),
+    "seed": (pl.lit(-1, pl.Int64).alias("seed"), "lineage"),
+    "draw": (pl.lit(-1, pl.Int64).alias("draw"), "lineage"),
+    "null": (pl.lit(None, pl.String).alias("options_digest"), "lineage"),
+    "parents": (pl.lit(pl.Series([["x"]])).first().alias("source_ids"), "lineage"),
+    "initial": (pl.lit("unknown").alias("initial_label"), "label"),
+    "own positive": (pl.col("positive").str.to_uppercase().alias("negative"), "positive"),
+}
+
+
+@pytest.mark.parametrize("name", HARMS)
+def test_a_row_that_breaks_a_law_is_found(tmp_path: Path, name: str) -> None:
+    """Even where checksums were made to fit; the finding names file and row, and says how many there are."""
+    change, law = HARMS[name]
+    path = tmp_path / "set"
+    write(path, negatives(ROWS), shards=2)
+    rewritten(path, lambda frame: frame.select(change) if name == "order" else frame.with_columns(change), 1)
+    hits = [finding for finding in found(path) if finding.law == law]
+    assert hits
+    assert law == "digest" or "data/v1/train-00001-of-00002.parquet, first row " in hits[0].where
+
+
+def test_rows_in_the_shard_of_another_range_are_found(tmp_path: Path) -> None:
+    """A shard is a range of the hash of anchors."""
+    path = tmp_path / "set"
+    write(path, negatives(ROWS), shards=2)
+    files = sorted((path / "data" / "v1").iterdir())
+    one, two = (pl.read_parquet(file) for file in files)
+    rewritten(path, lambda _: two, 0)
+    rewritten(path, lambda _: one, 1)
+    assert {"shard", "order"} <= laws(path)
+
+
+def test_an_id_that_is_there_twice_is_found(tmp_path: Path) -> None:
+    """Also where one of the two was dropped, and however little memory there is."""
+    path = tmp_path / "set"
+    frame = negatives(ROWS)
+    write(path, frame.with_columns(id=pl.when(pl.col("id") == "a-4").then(pl.lit("a-0")).otherwise("id")))
+    assert laws(path, max_memory=1) == {"id"}
+
+
+@pytest.mark.parametrize("same", ["anchor_id", "anchor"])
+@pytest.mark.parametrize("memory", [1, None])
+def test_a_negative_that_is_another_positive_of_its_anchor_is_found(tmp_path: Path, same: str, memory: int | None) -> None:
+    """By the anchor's id or by its text, after normalising, also where the row of that positive was dropped.
+
+    Answers taolei87/askubuntu#1 (published negatives that hold positives).
+    """
+    path = tmp_path / "set"
+    frame = negatives(ROWS)
+    other = "anchor" if same == "anchor_id" else "anchor_id"
+    frame = frame.with_columns(
+        pl.when(pl.col("id") == "a-0").then(pl.col("positive").get(4).str.to_uppercase()).otherwise("negative").alias("negative"),
+        pl.when(pl.col("id") == "a-0").then(pl.col(same).get(4)).otherwise(same).alias(same),
+        pl.when(pl.col("id") == "a-0").then(pl.lit("own")).otherwise(other).alias(other),
+    )
+    assert frame["dropped_by"][4] is not None
+    write(path, frame)
+    assert laws(path, max_memory=memory) == {"positive"}
+
+
+def test_an_edit_that_does_not_give_its_row_is_found(tmp_path: Path) -> None:
+    """Re-applied to the positive or the anchor it was made in, it gives the negative, or the row is told."""
+    path = tmp_path / "set"
+    frame = negatives(20).with_columns(
+        positive=pl.lit("\U0001f600 all birds fly"),
+        anchor=pl.format("all fish {}", pl.int_range(pl.len())),
+        edit=pl.Series([{"start": 2, "end": 5, "old": "all", "new": "no"}] * 20, dtype=EDIT),
+        negative=pl.lit("\U0001f600 no birds fly"),
+    )
+    write(path, frame)
+    assert found(path) == []
+    write(path, frame.with_columns(negative=pl.lit("\U0001f600 no bird flies")))
+    assert laws(path) == {"edit"}
+
+
+@pytest.mark.parametrize("name", ["drop_reason", "dropped_by"])
+def test_a_dropped_row_says_why_and_by_whom(tmp_path: Path, name: str) -> None:
+    """A row without one of these beside the dropped ones is told.
+
+    Answers MinishLab/semhash#49 (whole rows of what was removed, and the reason).
+    """
+    path = tmp_path / "set"
+    write(path, negatives(ROWS))
+    rewritten(path, lambda frame: frame.with_columns(pl.lit(None, pl.String).alias(name)), dropped=True)
+    assert "drop" in laws(path)
+
+
+# -- the folder --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [".negforge/HEAD", "README.md"])
+@pytest.mark.parametrize("harm", [Path.unlink, lambda path: path.write_text("---\nconfigs: []\n---\nv7\n", encoding="utf-8")])
+def test_head_and_card_out_of_step_are_told_and_healed_by_the_next_writer(tmp_path: Path, name: str, harm: Callable[[Path], Any]) -> None:
+    """A check writes nothing; an equal rerun, which adds no version, heals."""
+    path = tmp_path / "set"
+    write(path, negatives(ROWS))
+    harm(path / name)
+    before = tree(path)
+    (finding,) = found(path)
+    assert tree(path) == before
+    assert (finding.law, name in finding.what, "heals it" in finding.mend) == ("derived", True, True)
+    assert write(path, negatives(ROWS)).unchanged
+    assert found(path) == []
+
+
+def test_what_dead_writers_left_is_a_note(tmp_path: Path) -> None:
+    """A stage nobody holds and a claim without a manifest harm no reader: they are told, exit 0, and the next writer removes them."""
+    path = tmp_path / "set"
+    write(path, negatives(ROWS))
+    stage = path / ".negforge" / "stage-dead"
+    stage.mkdir()
+    (stage / "lock").touch()
+    (path / "data" / "v2").mkdir()
+    (path / "data" / "v2" / "train-00000-of-00001.parquet").touch()
+    done = call("check", path)
+    assert done.code == 0
+    assert str(stage) in done.out
+    assert str(path / "data" / "v2") in done.out
+    write(path, negatives(ROWS, "b"))
+    assert check(str(path))[0].notes == []
+
+
+def test_a_living_writers_stage_is_no_leftover(tmp_path: Path) -> None:
+    """While it is held, neither it nor a number taken meanwhile is told."""
+    path = tmp_path / "set"
+    write(path, negatives(ROWS))
+    with Dataset(path).begin():
+        (path / "data" / "v2").mkdir()
+        (path / "data" / "v2" / "x").touch()
+        assert check(str(path))[0].notes == []
+
+
+# -- the command -------------------------------------------------------------------------------------------------------
+
+
+def test_all_versions_and_many_tables(tmp_path: Path) -> None:
+    """`--all` checks each version; without it an older one's harm is not looked for; `--json` is one document."""
+    path = tmp_path / "set"
+    for mark in "ab":
+        write(path, negatives(ROWS, mark))
+    flipped(next((path / "data" / "v1").iterdir()))
+    assert call("check", path).code == 0
+    done = call("check", path, "--all", "--json")
+    assert done.code == 1
+    assert [one["name"] for one in json.loads(done.out)] == [f"{path}@v2", f"{path}@v1"]
+    assert call("check", f"{path}@v1", path).code == 1
+    assert call("check", path, "--quiet").out == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "code"), [(["no-such"], 3), (["set@vx"], 2), (["set@v9"], 3), (["set@v1", "--all"], 2), (["set", "--max-memory", "much"], 2)]
+)
+def test_what_cannot_be_checked_has_its_exit_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], code: int) -> None:
+    """1 is for what a check found, never for what it could not look at."""
+    monkeypatch.chdir(tmp_path)
+    write(Path("set"), negatives(ROWS))
+    done = call("check", *words)
+    assert done.code == code
+    assert "mend:" in done.err
+
+
+def test_text_from_data_cannot_steer_the_terminal(tmp_path: Path) -> None:
+    """An id is printed with its control characters visible."""
+    path = tmp_path / "set"
+    write(path, negatives(ROWS).with_columns(id=pl.col("id") + "\x1b[31m", seed=pl.lit(-1, pl.Int64)))
+    done = on_terminal(["check", path], columns=80)
+    assert done.code == 1
+    assert "\x1b[31m" not in done.out
+    assert "\\x1b[31m" in done.out
+
+
+def test_progress_is_drawn_on_a_terminal_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A long check says how far it is."""
+    path = tmp_path / "set"
+    write(path, negatives(ROWS))
+    monkeypatch.setattr(checking, "_ROWS", 1)
+    monkeypatch.setattr("negforge.report.time.monotonic", iter(range(10_000)).__next__)
+    check(str(path), show_progress=True)
+    assert "check: " in capsys.readouterr().err
