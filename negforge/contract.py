@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -57,6 +58,14 @@ class Refusal(NamedTuple):
     row_id: str
     reason: str
     value: str = ""
+
+
+class Chosen(NamedTuple):
+    """What a miner chose: its rows, the anchors it refuses (`row_id` is the anchor's), and the candidates it passed over, by reason."""
+
+    rows: pl.DataFrame
+    refusals: list[Refusal]
+    passed: Counter[str]
 
 
 class Skipped(NamedTuple):

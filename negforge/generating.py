@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from negforge import rng
-from negforge.contract import Edit, Refusal
+from negforge.contract import Chosen, Edit, Refusal
 from negforge.errors import InputError
 from negforge.labels import column_of, labelled, without_refuted
 from negforge.prepared import Prepared
@@ -51,13 +52,15 @@ class Candidates:
     """Candidates of a batch, by unit in order of preference.
 
     unit: the unit of each. draw: its place among the unit's candidates, from 0. columns: what else the operator gave.
-    refusals: reason and value by unit. texts are looked up only for the candidates that are tried.
+    refusals: reason and value by unit. passed: candidates the operator passed over, by reason. texts are looked up only for
+    the candidates that are tried.
     """
 
     unit: Rows
     draw: Rows
     columns: pl.DataFrame
     refusals: dict[int, tuple[str, str]] = field(default_factory=dict)
+    passed: Counter[str] = field(default_factory=Counter)
 
 
 def generate_batch(work: Generation, frame: pl.DataFrame) -> tuple[pl.DataFrame, Counts]:
@@ -113,8 +116,14 @@ def _candidates(generator: Prepared, units: Units, frame: pl.DataFrame) -> Candi
     return _gather(generator, generator.call(generator.operator.function, reads(asked)), units, "id")
 
 
-def _gather(generator: Prepared, made: pl.DataFrame | Iterable[Edit | Refusal], units: Units, name: str) -> Candidates:
+def _gather(generator: Prepared, made: pl.DataFrame | Chosen | Iterable[Edit | Refusal], units: Units, name: str) -> Candidates:
     refusals: dict[int, tuple[str, str]] = {}
+    passed: Counter[str] = Counter()
+    if isinstance(made, Chosen):
+        number = {key: unit for unit, key in enumerate(units.frame[name].to_list())}
+        refusals = {number[one.row_id]: (one.reason, one.value) for one in made.refusals}
+        passed = made.passed
+        made = made.rows
     if isinstance(made, pl.DataFrame):
         numbers = units.frame.select(name).with_row_index("__unit")
         unit = made.select(name).join(numbers, on=name, how="left", maintain_order="left")["__unit"].to_numpy().astype(np.int64)
@@ -139,7 +148,7 @@ def _gather(generator: Prepared, made: pl.DataFrame | Iterable[Edit | Refusal], 
     order = np.argsort(unit, kind="stable")
     unit = unit[order]
     starts = np.searchsorted(unit, unit, side="left")
-    return Candidates(unit, np.arange(len(unit)) - starts, columns[order], refusals)
+    return Candidates(unit, np.arange(len(unit)) - starts, columns[order], refusals, passed)
 
 
 def _fill(work: Generation, units: Units, found: Candidates, k: int) -> tuple[pl.DataFrame, Counts]:
@@ -147,7 +156,7 @@ def _fill(work: Generation, units: Units, found: Candidates, k: int) -> tuple[pl
 
     Returns the candidates that become rows, accepted and vetoed: their number, ascending, and the verdict of each verifier.
     """
-    counts = Counts()
+    counts = Counts(passed=found.passed)
     size = units.frame.height
     have = np.zeros(size, dtype=np.int64)
     tried = np.zeros(size, dtype=np.int64)

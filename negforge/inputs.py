@@ -324,12 +324,20 @@ def side_table(kind: type[Table], spec: str | pl.DataFrame, folder: Path, limit_
 
 
 def table_of(kind: type[Table], opened: Input) -> Table:
-    """An input as a side table: its kept rows, and the order-free digest of them."""
+    """An input as a side table: its kept rows, and the order-free digest of them, whatever columns an operator may read."""
     total = 0
     for frame in opened.live(1 << 16):
         if frame.height:
-            total += rng.total128(rng.frame_lanes(frame, kind.kind.digest))
+            total += rng.total128(_whole_rows(frame, kind.kind))
     return kind(reader=opened.live, digest=f"{total % (1 << 128):032x}")
+
+
+def _whole_rows(frame: pl.DataFrame, kind: Kind) -> rng.Lanes:
+    """A 128-bit hash of each row: of the columns that the kind's digest names, and of the others where they hold anything."""
+    own = rng.frame_lanes(frame, kind.digest)
+    rest = rng.row_hashes(frame.drop(kind.digest, strict=False))
+    both = rng.combine([own, (rest, rest)])
+    return np.where(rest == 0, own[0], both[0]), np.where(rest == 0, own[1], both[1])
 
 
 def by_anchor(table: Input, folder: Path, limit_bytes: int, rows: int, aside: Callable[[pl.DataFrame], None]) -> Iterator[pl.DataFrame]:

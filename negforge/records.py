@@ -276,6 +276,7 @@ NEGATIVES = Kind(
         _optional("negative_id", "text", "The negative's id in a corpus."),
         _optional("rank", "integer", "The candidate's rank in the miner's list, from 1."),
         _optional("miner", "text", "The miner, or miners, that found it."),
+        _optional("offset_distance", "integer", "Characters between the negative and the nearest positive in their document."),
         _optional("edit", "edit", "The one change, in characters of the source text; re-applying it gives the negative."),
         _optional("position", "integer", "The place in reading order, where a schedule set one."),
         _optional("split", "text", "The split the row belongs to."),

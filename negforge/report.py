@@ -30,7 +30,7 @@ class Counts:
 
     A generator is asked for k slots per source row (per anchor when mining): asked = emitted + refused + short.
     vetoed: candidates that a verifier proved true, by verifier; they stand as rows labelled `positive`, outside the slots.
-    repeated, blank: candidates passed over because the row has that text already, or it is empty.
+    repeated, blank: candidates passed over because the row has that text already, or it is empty; passed: for a miner's own reason.
     unmatched: pairs whose positive_id the corpus does not have, so that their passage is not known by its text.
     per_unit: how many source rows (anchors) got how many negatives.
     """
@@ -47,6 +47,7 @@ class Counts:
     vetoed: Counter[str] = field(default_factory=Counter)
     repeated: int = 0
     blank: int = 0
+    passed: Counter[str] = field(default_factory=Counter)
     unmatched: int = 0
     labels: Counter[str] = field(default_factory=Counter)
     per_unit: Counter[int] = field(default_factory=Counter)
@@ -73,6 +74,7 @@ class Counts:
                 "vetoed": _sorted(self.vetoed),
                 "repeated": self.repeated,
                 "blank": self.blank,
+                **({"passed": _sorted(self.passed)} if self.passed else {}),
                 **({"unmatched": self.unmatched} if self.unmatched else {}),
                 "per_source": self._spread(),
             }
@@ -164,8 +166,9 @@ class Report:
             lines.append("candidates proved true, labelled positive: " + _reasons(counts["vetoed"]))
         if counts.get("unmatched"):
             lines.append(f"pairs whose positive_id is not in the corpus: {counts['unmatched']:,}")
-        if counts["repeated"] or counts["blank"]:
-            lines.append(f"candidates passed over: repeated {counts['repeated']:,}, blank {counts['blank']:,}")
+        if counts["repeated"] or counts["blank"] or counts.get("passed"):
+            passed = {"repeated": counts["repeated"], "blank": counts["blank"], **counts.get("passed", {})}
+            lines.append("candidates passed over: " + _reasons(passed))
         return lines
 
     def _place(self) -> str:

@@ -18,6 +18,7 @@ from negforge.sinks import plain_schema
 GOLDEN = Path(__file__).parent / "golden"
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "mine-bm25": ("generate mine.bm25", {"num_negatives": 2, "limit": 4}),
+    "mine-same-group": ("generate mine.same-group", {"num_negatives": 2, "limit": 4, "seed": 7}),
     "mine-random": ("generate mine.random", {"num_negatives": 2, "limit": 4, "seed": 7}),
     "perturb-number": ("generate perturb.number", {"num_negatives": 2, "limit": 12}),
 }
@@ -26,6 +27,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
 def made(name: str, pairs: pl.DataFrame, corpus: pl.DataFrame) -> pl.DataFrame:
     """The rows of a case, kept and dropped, in the order of their ids."""
     title, options = CASES[name]
+    corpus = corpus.with_columns((pl.int_range(pl.len()) // 8).alias("group")) if "same-group" in title else corpus
     sides: dict[str, Any] = {"corpus": corpus} if title.startswith("generate mine") else {}
     result = negforge.run(title, pairs, **sides, **options)
     return pl.concat([result.kept, result.dropped], how="diagonal").sort("id")

@@ -84,8 +84,8 @@ class Laws:
     @pytest.fixture(scope="class")
     @classmethod
     def pairs(cls) -> pl.DataFrame:
-        """The sample's question-answer pairs, some questions with two, and the author's texts."""
-        sample = pl.read_ndjson(SAMPLE / "pairs.jsonl")
+        """The sample's question-answer pairs, some questions with two, and the author's texts. Answers are the numbers, if any."""
+        sample = pl.read_ndjson(SAMPLE / "pairs.jsonl").with_columns(pl.col("positive").str.extract_all("[0-9]+").alias("answers"))
         own = [
             {"id": f"own-{place}", "anchor_id": f"own-{place}", "anchor": f"Of what is text {place}?", "positive": text, "topic": "own"}
             for place, text in enumerate(cls.texts)
@@ -95,9 +95,9 @@ class Laws:
     @pytest.fixture(scope="class")
     @classmethod
     def corpus(cls) -> pl.DataFrame:
-        """The sample's passages, with a re-cased and a re-spaced copy of a positive."""
+        """The sample's passages, grouped by topic, eight that follow each other, with a re-cased and a re-spaced copy of a positive."""
         rows = [json.loads(line) for line in (SAMPLE / "beir" / "corpus.jsonl").read_text(encoding="utf-8").splitlines()]
-        return pl.DataFrame(rows).rename({"_id": "id"})
+        return pl.DataFrame(rows).rename({"_id": "id"}).with_columns((pl.int_range(pl.len()) // 8).alias("group"))
 
     @pytest.fixture(scope="class")
     @classmethod
