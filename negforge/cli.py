@@ -60,6 +60,7 @@ def _stage(operator: registry.Operator, values: dict[str, Any]) -> int:
     """Run an operator as a stage. values: its flags, side inputs and inputs as they were given."""
     from negforge.hints import next_command
     from negforge.outputs import check_output
+    from negforge.pipeline import as_stage
     from negforge.report import document, drawable
     from negforge.runner import plan_of, run_stage, stage_of
     from negforge.sinks import Sink, sink_for
@@ -74,10 +75,15 @@ def _stage(operator: registry.Operator, values: dict[str, Any]) -> int:
         faults.append(OptionError("to", f"takes one of {listed(FORMATS)}, not {to!r}", mend=did_you_mean(to, FORMATS, "")))
     else:
         faults += check_output(output, to, stage)
+    if general["as_stage"] and to is not None:
+        faults.append(UsageError("--to is for standard output", "a stage of a pipeline writes files and folders", "leave it out"))
     if general["json_"] and output in (None, "-") and not general["dry_run"]:
         faults.append(UsageError("--json and the rows both want standard output", mend="pass -o FILE or -o DIR"))
     if stage is None or faults:
         raise together(faults, "the command")
+    if general["as_stage"]:
+        sys.stdout.write(as_stage(stage, given, output))
+        return 0
     if general["dry_run"]:
         sys.stdout.write(document({**plan_of(stage), "output": output or "standard output"}))
         return 0
@@ -129,21 +135,31 @@ def run(
     workers: Annotated[str | None, typer.Option("--workers", metavar="N", help="Worker processes.", show_default=False)] = None,
     batch_size: Annotated[str | None, typer.Option("--batch-size", metavar="N", help="Rows a batch.", show_default=False)] = None,
     max_memory: _MaxMemory = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print each effective value and its origin; write nothing.")] = False,
-    json_: Annotated[bool, typer.Option("--json", help="Print the reports as one JSON document.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume/--no-resume", help="Skip stages that nothing changed for; go on with one that was broken off.")
+    ] = True,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print each effective value, its origin and what the run would cost; write nothing.")
+    ] = False,
+    json_: Annotated[bool, typer.Option("--json", help="Print the reports, or the plan, as one JSON document.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no summary.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log each batch.")] = False,
 ) -> int:
-    """Run a pipeline file: its stages in order, checked whole before any work."""
+    """Run a pipeline file: its stages in order, checked whole before any work.
+
+    A stage that was made before, from the same content with the same options, is skipped; one that was broken off, be it by
+    kill -9, goes on where it was.
+    """
     from negforge.hints import next_command
-    from negforge.pipeline import load, plan, run_steps
-    from negforge.report import Report, document, drawable
+    from negforge.pipeline import load, plan, plan_lines, run_steps
+    from negforge.report import Report, document, drawable, printable
 
     interruptible()
     flags = {"seed": seed, "limit": limit, "workers": workers, "batch_size": batch_size, "max_memory": max_memory}
     steps = load(file, {key: value for key, value in flags.items() if value is not None}, set_ or [])
     if dry_run:
-        sys.stdout.write(document(plan(steps)))
+        planned = plan(steps, resume=resume)
+        sys.stdout.write(document(planned) if json_ else "".join(f"{printable(line)}\n" for line in plan_lines(planned)))
         return 0
 
     def done(step: Any, report: Report) -> None:
@@ -151,7 +167,7 @@ def run(
             say(f"[{step.name}] " + "\n".join(report.lines()))
 
     with _logging(verbose=verbose):
-        reports = run_steps(steps, show_progress=drawable(sys.stderr) and not quiet, done=done)
+        reports = run_steps(steps, show_progress=drawable(sys.stderr) and not quiet, done=done, resume=resume)
     if json_:
         sys.stdout.write(document([{"name": step.name, **report.document()} for step, report in zip(steps, reports, strict=True)]))
     if not quiet:

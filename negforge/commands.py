@@ -23,7 +23,7 @@ Context = Any
 WIDTH = 110  # a help page is no wider, however wide the terminal
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": WIDTH}
 FORMATS = ("jsonl", "csv", "arrow")
-GENERAL = ("output", "to", "json_", "dry_run", "quiet", "verbose")
+GENERAL = ("output", "to", "json_", "dry_run", "as_stage", "quiet", "verbose")
 
 
 class Command(TyperCommand):
@@ -234,6 +234,7 @@ def _general() -> dict[str, inspect.Parameter]:
     switches = {
         "json_": ("--json", "Print the report as one JSON document on standard output; needs -o.", "Output"),
         "dry_run": ("--dry-run", "Print the plan and write nothing.", "Other"),
+        "as_stage": ("--as-stage", "Print this command as a stage of a pipeline file, and do nothing else.", "Other"),
         "quiet": ("--quiet", "-q", "Print no summary.", "Other"),
         "verbose": ("--verbose", "-v", "Log each batch.", "Other"),
     }

@@ -178,10 +178,10 @@ def default_workers() -> int:
 
 
 class Spool:
-    """A table on disk, uncompressed Arrow, written once and read any number of times."""
+    """A table on disk, written once and read any number of times. rows: of one that was written before."""
 
-    def __init__(self, path: Path) -> None:
-        self.path, self.rows = path, 0
+    def __init__(self, path: Path, rows: int = 0) -> None:
+        self.path, self.rows = path, rows
         self._writer: pa.ipc.RecordBatchStreamWriter | None = None
         self._schema: pa.Schema | None = None
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 import tomllib
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from negforge import registry
-from negforge.engine import temporary_scratch
+from negforge.engine import ordered_map, temporary_scratch
 from negforge.errors import NegforgeError, OptionError, PipelineError, UsageError, did_you_mean, listed, near
 from negforge.inputs import sources_of
 from negforge.options import Settings, check_settings, declared_options, plain_shape, settings_of
@@ -20,8 +22,10 @@ from negforge.outputs import check_output, unused
 from negforge.records import Kind
 from negforge.registry import Operator
 from negforge.report import Report
-from negforge.runner import Stage, run_stage, stage_of
+from negforge.resuming import Entry, stage_key, trim
+from negforge.runner import Over, Stage, plain, plan_of, run_stage, stage_of
 from negforge.sinks import Sink, sink_for
+from negforge.store import Dataset
 
 _OWN = ("name", "use", "input", "output")
 # What a flag of `run` or a top-level key sets for every stage that has it; a limit never trims a side table.
@@ -256,60 +260,240 @@ def _together(steps: Steps) -> list[UsageError]:
     return faults
 
 
-def plan(steps: list[Step]) -> list[dict[str, Any]]:
-    """Every effective value with its origin: flag, --set, file or default."""
+# -- as text -----------------------------------------------------------------------------------------------------------
+
+
+def as_stage(stage: Stage, given: Iterable[str], output: str | None) -> str:
+    """A command as a stage of a pipeline file: what was given, under its key. given: the names of options and side inputs.
+
+    Raises UsageError for a text that no file can hold.
+    """
+    inputs = [_written(one) for one in stage.inputs]
+    values: dict[str, Any] = {
+        "name": stage.operator.name.replace(".", "-"),
+        "use": stage.operator.title,
+        "input": inputs[0] if len(inputs) == 1 else inputs,
+        **{side: _written(spec) for side, spec in stage.sides.items()},
+        **{key: value for key, value in stage.given.items() if key in given},
+        **({"output": output} if output not in (None, "-") else {}),
+    }
+    return "".join(["[[stage]]\n", *(f"{key} = {_toml(value)}\n" for key, value in values.items())])
+
+
+def _written(spec: Any) -> str:
+    """A path as a pipeline file has it, where a leading @ would name a stage."""
+    return f"./{spec}" if str(spec).startswith("@") else str(spec)
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, (int, float)):
+        return repr(value)
+    try:
+        str(value).encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"{str(value)!r} is not UTF-8", "a pipeline file holds UTF-8 alone", "rename the file") from None
+    # A JSON text is a TOML text but for one character.
+    return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _command(step: Step, places: Mapping[str, str]) -> str:
+    """The stage as a command line: what is not the default, under its flag."""
+
+    def place(spec: Any) -> str:
+        return places[spec[1:]] if str(spec).startswith("@") else str(spec)
+
+    words = ["negforge", *step.stage.operator.title.split(), *map(place, step.stage.inputs)]
+    for side, spec in step.stage.sides.items():
+        words += [_flag(side), place(spec)]
+    for key, value in step.stage.given.items():
+        if step.origins.get(key, "default") == "default" or value is None:
+            continue
+        if isinstance(value, bool):
+            words.append(_flag(key) if value else f"--no-{_flag(key)[2:]}")
+        else:
+            for one in value if isinstance(value, list) else [value]:
+                words += [_flag(key), str(one)]
+    return shlex.join([*words, "-o", places[step.name]])
+
+
+def _flag(key: str) -> str:
+    return "--" + key.replace("_", "-")
+
+
+# -- plans and runs ----------------------------------------------------------------------------------------------------
+
+
+def plan(steps: list[Step], *, resume: bool = True) -> list[dict[str, Any]]:
+    """Every effective value with its origin (flag, --set, file or default), what a run would cost, and each stage as a command.
+
+    rows_in: of the stage's input, at most, where it is not there yet; null where nobody can know, as of a pipe. skipped: a
+    run before made the stage, and nothing it depends on has changed. Reads inputs, writes nothing.
+    """
+    found: list[dict[str, Any]] = []
+    makes: dict[str, int | None] = {}
+    made: dict[str, str] = {}
+    commands = {step.name: step.output or re.sub(r"\W", "_", step.name) + ".parquet" for step in steps}
 
     def told(step: Step, values: Values) -> dict[str, Any]:
-        return {key: {"value": value, "origin": step.origins.get(key, "default")} for key, value in values.items()}
+        return {key: {"value": plain(value), "origin": step.origins.get(key, "default")} for key, value in values.items()}
 
-    return [
-        {
-            "name": step.name,
-            "use": step.stage.operator.title,
-            **told(step, {"input": list(step.stage.inputs), "output": step.output}),
-            "sides": told(step, step.stage.sides),
-            "options": told(step, step.stage.given),
-        }
-        for step in steps
-    ]
+    for step in steps:
+        report = _made_before(step, made, steps) if resume else None
+        estimate = _estimate(step, makes, report)
+        makes[step.name] = estimate["rows_out"]
+        found.append(
+            {
+                "name": step.name,
+                "use": step.stage.operator.title,
+                **told(step, {"input": list(step.stage.inputs), "output": step.output}),
+                "sides": told(step, step.stage.sides),
+                "options": told(step, step.stage.given),
+                **estimate,
+                "skipped": report is not None,
+                "command": _command(step, commands),
+            }
+        )
+    return found
 
 
-def run_steps(steps: list[Step], *, show_progress: bool, done: Callable[[Step, Report], None]) -> list[Report]:
-    """Run the stages in order; a stage without an output leaves its rows in a temporary folder. `done` sees each report.
+def _made_before(step: Step, made: dict[str, str], steps: list[Step]) -> Report | None:
+    """The report of the run that made a stage, if all it reads was made; its place goes into `made`."""
+    read = [*step.stage.inputs, *step.stage.sides.values()]
+    if any(isinstance(one, str) and one.startswith("@") and one[1:] not in made for one in read):
+        return None
+    entry = _entry(step, _resolved(step, made), steps)
+    report = entry.report() if entry is not None else None
+    if entry is not None and report is not None:
+        made[step.name] = _place(step, entry.rows, report)
+    return report
 
-    A stage that fails ends the run: what earlier stages wrote stays, later ones write nothing.
+
+def _estimate(step: Step, makes: Mapping[str, int | None], report: Report | None) -> dict[str, Any]:
+    """Rows in and out, slots, and what the stage would cost."""
+    stage = step.stage
+    if report is not None:
+        rows: int | None = report.counts["seen"]
+        slots = report.counts.get("asked")
+        out: int | None = report.outcome.rows
+    else:
+        earlier = [one[1:] for one in stage.inputs if isinstance(one, str) and one.startswith("@")]
+        known = [makes[name] for name in earlier]
+        if not earlier and "-" not in stage.inputs:
+            whole = plan_of(replace(stage, sides={}))
+            rows, slots = whole["rows_in"], whole.get("slots")
+        else:
+            rows = None if None in known or len(earlier) < len(stage.inputs) else sum(one for one in known if one is not None)
+            most = rows if rows is None or stage.settings.limit is None else min(rows, stage.settings.limit)
+            slots = None if most is None or stage.operator.verb != "generate" else most * stage.settings.num_negatives
+        out = slots if stage.operator.verb == "generate" else rows
+    generates = {"slots": slots} if stage.operator.verb == "generate" else {}
+    return {"rows_in": rows, "rows_out": out, **generates, "model_calls": 0, "tokens": 0, "cost": 0}
+
+
+def plan_lines(planned: list[dict[str, Any]]) -> list[str]:
+    """A plan for people: a block for each stage, a line for each value."""
+    lines = []
+    for step in planned:
+        values = {"input": step["input"], **step["sides"], **step["options"], "output": step["output"]}
+        lines.append(f"[{step['name']}] {step['use']}{': would be skipped, nothing it depends on has changed' if step['skipped'] else ''}")
+        rows = [(key, _shown(one["value"]), one["origin"]) for key, one in values.items()]
+        widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+        lines += [f"  {key:<{widths[0]}}  {value:<{min(widths[1], _WIDE)}}  {origin}" for key, value, origin in rows]
+        about = "" if step["skipped"] else "at most "
+        counts = [f"rows in: {about}{step['rows_in']:,}" if step["rows_in"] is not None else "rows in: not known before they come"]
+        counts += [f"slots: {about}{step['slots']:,}"] if step.get("slots") is not None else []
+        lines += [f"  {', '.join(counts)}, model calls: {step['model_calls']}, cost: {step['cost']}", f"  {step['command']}", ""]
+    return lines[:-1]
+
+
+_WIDE = 44
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "-"
+    return "-" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _resolved(step: Step, places: Mapping[str, str]) -> Stage:
+    """The stage with the places of earlier stages for their names."""
+
+    def place(spec: Any) -> Any:
+        return places[spec[1:]] if isinstance(spec, str) and spec.startswith("@") else spec
+
+    sides = {side: place(one) for side, one in step.stage.sides.items()}
+    return replace(step.stage, inputs=tuple(place(one) for one in step.stage.inputs), sides=sides)
+
+
+def _entry(step: Step, stage: Stage, steps: list[Step]) -> Entry | None:
+    """The stage's place in the cache; None for one that reads what cannot be known before, such as a pipe."""
+    key = stage_key(stage, [Path(one.output) for one in steps if one.output is not None])
+    return Entry(key, step.output) if key is not None else None
+
+
+def _place(step: Step, rows: Path, report: Report) -> str:
+    """What later stages read. Another writer may publish a version in the meantime; they read this one."""
+    output, version = step.output or str(rows), report.outcome.version
+    return output if version is None else f"{output}@v{version}"
+
+
+def run_steps(
+    steps: list[Step], *, show_progress: bool = False, done: Callable[[Step, Report], None] | None = None, resume: bool = True
+) -> list[Report]:
+    """Run the stages in order. `done` sees each report.
+
+    A stage that a run before made, from the same content with the same options, is skipped; one that was broken off goes on.
+    Rows of a stage without an output lie in the cache. A stage that fails ends the run: what earlier stages wrote stays,
+    later ones write nothing. resume: without it, every stage is made anew and nothing is kept.
     """
     reports = []
+    if resume:
+        trim()
     with temporary_scratch() as scratch:
         places: dict[str, str] = {}
-
-        def resolved(spec: Any) -> Any:
-            return places[spec[1:]] if isinstance(spec, str) and spec.startswith("@") else spec
-
         for step in steps:
-            stage = replace(
-                step.stage,
-                inputs=tuple(resolved(one) for one in step.stage.inputs),
-                sides={side: resolved(one) for side, one in step.stage.sides.items()},
-            )
-            output = step.output or str(scratch.file(re.sub(r"\W", "_", step.name) + ".parquet"))
-
-            def make_sink(kind: Kind, clustered: bool, output: str = output, stage: Stage = stage) -> Sink:
-                return sink_for(output, None, kind, clustered=clustered, settings=stage.settings)
-
+            stage = _resolved(step, places)
+            entry = _entry(step, stage, steps) if resume else None
+            rows = entry.rows if entry is not None else scratch.file(re.sub(r"\W", "_", step.name) + ".parquet")
             try:
-                report = run_stage(stage, make_sink, output=output, show_progress=show_progress)
+                if entry is None:
+                    report = _run_step(step, stage, rows, show_progress=show_progress)
+                else:
+                    with entry.held(step.name):
+                        report = entry.report() or _resume_step(step, stage, entry, show_progress=show_progress)
             except NegforgeError as error:
                 error.what = f"stage '{step.name}': {error.what}"
                 raise
-            # Another writer may publish a version in the meantime; later stages read this one.
-            version = report.outcome.version
-            places[step.name] = output if version is None else f"{output}@v{version}"
+            if report.skipped and report.outcome.version is not None:
+                Dataset(Path(str(step.output))).begin().close()  # a card or HEAD that is gone or stale is made anew
+            places[step.name] = _place(step, rows, report)
             if step.output is None:
                 report.outcome.place = f"@{step.name}"
             reports.append(report)
-            done(step, report)
+            if done is not None:
+                done(step, report)
     return reports
+
+
+def _run_step(step: Step, stage: Stage, rows: Path, *, show_progress: bool, over: Over = ordered_map) -> Report:
+    output = step.output or str(rows)
+
+    def make_sink(kind: Kind, clustered: bool) -> Sink:
+        return sink_for(output, None, kind, clustered=clustered, settings=stage.settings)
+
+    return run_stage(stage, make_sink, output=output, show_progress=show_progress, over=over)
+
+
+def _resume_step(step: Step, stage: Stage, entry: Entry, *, show_progress: bool) -> Report:
+    journal = entry.journal()
+    report = _run_step(step, stage, entry.rows, show_progress=show_progress, over=journal.mapped)
+    report.resumed = journal.rows
+    entry.save(report)
+    return report
 
 
 def json_schema() -> dict[str, Any]:

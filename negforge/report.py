@@ -57,6 +57,20 @@ class Counts:
         for name, value in vars(other).items():
             setattr(self, name, getattr(self, name) + value)
 
+    def plain(self) -> dict[str, Any]:
+        """All counts as JSON has them, for `of`."""
+        named = vars(self).items()
+        return {name: {str(key): one for key, one in value.items()} if isinstance(value, Counter) else value for name, value in named}
+
+    @classmethod
+    def of(cls, plain: dict[str, Any]) -> Counts:
+        """The counts that `plain` gave."""
+        found = cls()
+        for name, value in plain.items():
+            setattr(found, name, Counter(value) if isinstance(value, dict) else value)
+        found.per_unit = Counter({int(key): one for key, one in plain["per_unit"].items()})
+        return found
+
     def document(self, *, generates: bool) -> dict[str, Any]:
         """The counts as JSON: only those that the stage's verb has, reasons in alphabetical order."""
         found: dict[str, Any] = {"seen": self.seen, "kept": self.kept, "dropped": _sorted(self.dropped)}
@@ -101,13 +115,18 @@ def _sorted(counter: Counter[str]) -> dict[str, int]:
 
 @dataclass
 class Report:
-    """A finished stage: its name, counts, seconds, and where its rows are."""
+    """A finished stage: its name, counts, seconds, and where its rows are.
+
+    skipped: a run before made it, and nothing it depends on has changed; counts and seconds are of that run. resumed: of the
+    input's rows, those that a run which was broken off had done.
+    """
 
     stage: str
     counts: dict[str, Any]
     outcome: Outcome
     seconds: float
-    vetoed_examples: list[str] = field(default_factory=list)
+    skipped: bool = False
+    resumed: int = 0
 
     def document(self) -> dict[str, Any]:
         """The report as one JSON document."""
@@ -116,7 +135,9 @@ class Report:
             "stage": self.stage,
             "output": outcome.place,
             "version": outcome.version,
-            "unchanged": outcome.unchanged,
+            "unchanged": outcome.unchanged or self.skipped,
+            "skipped": self.skipped,
+            "resumed_rows": self.resumed,
             "rows": outcome.rows,
             "dropped_rows": outcome.dropped,
             "counts": self.counts,
@@ -127,7 +148,11 @@ class Report:
     def lines(self) -> list[str]:
         """The report for people."""
         counts = self.counts
+        if self.skipped:
+            return [f"{self.stage}: skipped, nothing it depends on has changed: {self._place()}"]
         lines = self._slots() if "asked" in counts else [self._rows()]
+        if self.resumed:
+            lines.append(f"went on after {counted(self.resumed, 'row')} of a run that was broken off")
         if counts.get("labels"):
             lines.append("labels of the kept rows: " + _reasons(counts["labels"]))
         if counts.get("skipped"):
@@ -185,6 +210,8 @@ class Report:
         dropped = outcome.dropped or here
         parts += [f"{dropped:,} dropped"] if dropped and not self._passes else []
         beside = f", beside them {' and '.join(parts)}" if parts else ""
+        if self.skipped:
+            return f"{counted(rows, 'row')} in {outcome.place}{beside}"
         if outcome.unchanged:
             return f"unchanged: {outcome.place} has these {counted(rows, 'row')}{beside} ({self.seconds:.1f} s)"
         return f"wrote {counted(rows, 'row')} to {outcome.place}{beside} ({self.seconds:.1f} s)"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,8 @@ from negforge.sinks import Sink, scratch_for, split_dropped
 from negforge.tables import History, Source
 
 MakeSink = Callable[[Kind, bool], Sink]
+Made = tuple[pl.DataFrame, Counts]
+Over = Callable[[Callable[[pl.DataFrame], Made], Iterable[pl.DataFrame], int], Iterator[Made]]
 EXPORT = Kind("export", "A trainer's layout.", (), (), clusters="", digest=())
 
 
@@ -71,15 +73,23 @@ def stage_of(title: str, inputs: Sequence[str | pl.DataFrame], given: Mapping[st
     return (None, faults) if faults else (Stage(operator, tuple(inputs) or ("-",), sides, options, settings), [])
 
 
-def run_stage(stage: Stage, make_sink: MakeSink, *, output: str | None = None, show_progress: bool = False) -> Report:
+def run_stage(
+    stage: Stage,
+    make_sink: MakeSink,
+    *,
+    output: str | None = None,
+    show_progress: bool = False,
+    over: Over = ordered_map,
+) -> Report:
     """Run a stage and publish its rows through the sink. Nothing is published if it fails.
 
-    output: where the rows go, as `-o`; what the stage spools lies with what a writer of a dataset stages.
+    output: where the rows go, as `-o`; what the stage spools lies with what a writer of a dataset stages. over: how an
+    operator's work is done on batches, by default by processes of this machine.
     """
     begun = time.monotonic()
     progress = Progress(stage.operator.title, show=show_progress)
     with scratch_for(output) as scratch:
-        run = _Run(stage, scratch.path, progress)
+        run = _Run(stage, scratch.path, progress, over)
         sink: Sink | None = None
         try:
             kind, clustered, frames = run.plan()
@@ -109,7 +119,10 @@ def plan_of(stage: Stage) -> dict[str, Any]:
                 refuse_kinds(sources_of([one]), stage.operator.sides[name].kind)
         rows = units = 0
         operator = stage.operator
-        reads = operator.declares.reads
+        reads, writes = operator.declares.reads, operator.declares.writes
+        if writes is not None:
+            run = _Run(stage, scratch.path, Progress(operator.title, show=False), ordered_map)
+            rows = sum(frame.height for place in run.places() for frame in run.read(place, writes.kind))
         if reads is not None:
             opened = open_input(_sources(stage), reads.kind, scratch.path / "in", limit_bytes=machine_memory() // 32, twice=True)
             table = limited(opened, stage.settings.limit)
@@ -124,13 +137,14 @@ def plan_of(stage: Stage) -> dict[str, Any]:
             "inputs": [str(one) for one in stage.inputs],
             "sides": {k: str(v) for k, v in stage.sides.items()},
         }
-        plan |= {"options": {name: _json(value) for name, value in stage.given.items()}, "rows_in": rows}
+        plan |= {"options": {name: plain(value) for name, value in stage.given.items()}, "rows_in": rows}
         if operator.verb == "generate":
             plan |= {"slots": units * stage.settings.num_negatives, "model_calls": 0, "tokens": 0}
         return plan
 
 
-def _json(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """An option's value as JSON has it."""
     return str(value) if isinstance(value, Path) else value
 
 
@@ -141,8 +155,8 @@ def _sources(stage: Stage) -> list[Source]:
 class _Run:
     """One execution of a stage: `plan` says what comes out, and its frames do the work as they are read."""
 
-    def __init__(self, stage: Stage, scratch: Path, progress: Progress) -> None:
-        self.stage, self.scratch, self.progress = stage, scratch, progress
+    def __init__(self, stage: Stage, scratch: Path, progress: Progress, over: Over) -> None:
+        self.stage, self.scratch, self.progress, self.over = stage, scratch, progress, over
         self.operator, self.settings = stage.operator, stage.settings
         self.memory = self.settings.max_memory or machine_memory() // 4
         self.limit_bytes = self.memory // 8
@@ -219,11 +233,8 @@ class _Run:
             raise RuntimeError(f"{self.operator.title} declares no kind to write")
         kind = writes.kind
         self._record({})
-        reads_folder = "folder" in self.operator.parameters
-        readers: list[Iterator[pl.DataFrame]] = []
-        places = [Path(str(one)) for one in self.stage.inputs] if reads_folder else _sources(self.stage)
-        for place in places:
-            readers.append(self._read(place, kind))
+        places = self.places()
+        readers = [self.read(place, kind) for place in places]
         names = [place.name if isinstance(place, Source) else str(place) for place in places]
         table = check_ids(iter(readers), kind, self.scratch / "in", self.limit_bytes, [], names)
         self.counts.collapsed = table.collapsed
@@ -236,7 +247,12 @@ class _Run:
 
         return kind, False, frames()
 
-    def _read(self, place: Path | Source, kind: Kind) -> Iterator[pl.DataFrame]:
+    def places(self) -> list[Path] | list[Source]:
+        """What a reader reads: whole folders, or tables."""
+        return [Path(str(one)) for one in self.stage.inputs] if self.operator.reads_folder else _sources(self.stage)
+
+    def read(self, place: Path | Source, kind: Kind) -> Iterator[pl.DataFrame]:
+        """The rows that a reader makes of a place."""
         call = Prepared(self.operator, self.stage.options, self.settings, None, "")
         name = place.name if isinstance(place, Source) else str(place)
         done = 0
@@ -268,7 +284,7 @@ class _Run:
         fits = self.limit_bytes // (self.workers * self.settings.num_negatives * 4096)
         rows = max(1, min(self.settings.batch_size, fits))
         batches = by_anchor(source, self.scratch, self.limit_bytes, rows, _nothing) if declares.scope == "anchor" else source.live(rows)
-        for frame, counts in ordered_map(work, batches, self.workers):
+        for frame, counts in self.over(work, batches, self.workers):
             self.counts.add(counts)
             yield frame
 
@@ -313,7 +329,7 @@ class _Run:
         anchor = self.operator.declares.scope == "anchor"
         batches = by_anchor(source, self.scratch, self.limit_bytes, rows, aside) if anchor else live()
         schema: dict[str, pl.DataType] = {}
-        for frame, counts in ordered_map(functools.partial(map_batch, prepared), batches, self.workers):
+        for frame, counts in self.over(functools.partial(map_batch, prepared), batches, self.workers):
             self.counts.add(counts)
             schema = schema or dict(frame.schema)
             yield frame

@@ -93,6 +93,11 @@ class Dataset:
             raise NewerFormatError(f"v{version} has manifest format {form}; this negforge knows {FORMAT}", str(path), "upgrade negforge")
         return manifest
 
+    def files(self, version: int) -> list[str]:
+        """The paths of all files of a version but its manifest, as the manifest names them."""
+        manifest = self.manifest(version)
+        return [str(file["path"]) for file in (*files_of(manifest), *manifest.get("asides", []))]
+
     def source(self, version: int | None = None) -> Source:
         """A version's rows, kept and dropped. InputError if a file is not the one the manifest names."""
         version = self.newest() if version is None else version

@@ -80,14 +80,20 @@ def _named(spec: str) -> list[Source]:
         return [_from_file(path)]
     if any(sign in spec for sign in "*?["):
         return [source for name in _matching(spec) for source in open_sources(name)]
-    version = re.fullmatch(r"(.+)@v([1-9][0-9]*)", spec)
+    version = version_of(spec)
     if version is not None:
-        return [_from_folder(Path(version[1]), int(version[2]))]
+        return [_from_folder(*version)]
     guess = near(path.name, [entry.name for entry in path.parent.iterdir()]) if path.parent.is_dir() else ""
     mend = f"did you mean {path.with_name(guess)}?" if guess else "check the path"
     if re.fullmatch(r"[\w.-]+/[\w.-]+", spec):
         mend += f"; a dataset on the Hub is hf://{spec}"
     raise InputError(f"there is no file {spec}", mend=mend)
+
+
+def version_of(spec: str) -> tuple[Path, int] | None:
+    """The folder and the version that `DIR@v2` names, or None for another input."""
+    match = re.fullmatch(r"(.+)@v([1-9][0-9]*)", spec)
+    return (Path(match[1]), int(match[2])) if match is not None else None
 
 
 def _unreadable(path: str | Path, error: OSError) -> InputError:

@@ -16,8 +16,10 @@ import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
 
+from negforge import resuming
 from negforge.engine import Scratch, collect, ordered_map
 from negforge.errors import InputError
+from negforge.pipeline import load, run_steps
 from negforge.records import NEGATIVES
 from negforge.sinks import Outcome
 from negforge.store import DatasetSink
@@ -98,8 +100,26 @@ def _count_moments(act: Callable[[int], None]) -> None:
         setattr(owner, name, stepping)
 
 
+def _write_job(job: dict[str, Any]) -> dict[str, Any]:
+    """Write a version."""
+    frame = negatives(job.get("rows", 60), job["mark"])
+    return {"version": write(Path(job["path"]), frame, batch=job.get("batch", 40), mark=job["mark"], shards=job.get("shards")).version}
+
+
+def _run_job(job: dict[str, Any]) -> dict[str, Any]:
+    """Run the pipeline file of a folder, a segment of a journal for each batch."""
+    os.chdir(job["path"])
+    os.environ["NEGFORGE_CACHE"] = job["cache"]
+    resuming._SEGMENT_SECONDS = 0.0
+    reports = run_steps(load(job["file"], {"workers": 1, "batch_size": job["batch"]}, []))
+    return {"skipped": sum(one.skipped for one in reports), "resumed": sum(one.resumed for one in reports)}
+
+
+_JOBS = {"write": _write_job, "run": _run_job}
+
+
 def _child(job: dict[str, Any], pipe: int) -> None:
-    """Write a version; at moment `at`, or after `delay` seconds, be killed as by the machine's power switch."""
+    """Do a job; at moment `at`, or after `delay` seconds, be killed as by the machine's power switch."""
     moments = 0
 
     def act(number: int) -> None:
@@ -110,11 +130,10 @@ def _child(job: dict[str, Any], pipe: int) -> None:
 
     if "delay" in job:
         threading.Timer(job["delay"], os.kill, (os.getpid(), signal.SIGKILL)).start()
-    frame = negatives(job["rows"], job["mark"])
     _count_moments(act)
     begun = time.monotonic()
-    version = write(Path(job["path"]), frame, batch=job.get("batch", 40), mark=job["mark"], shards=job.get("shards")).version
-    os.write(pipe, json.dumps({"version": version, "moments": moments, "seconds": time.monotonic() - begun}).encode())
+    done = _JOBS[job.get("job", "write")](job)
+    os.write(pipe, json.dumps({**done, "moments": moments, "seconds": time.monotonic() - begun}).encode())
 
 
 def serve() -> None:

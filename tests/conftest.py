@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
 import pytest
 from hypothesis import settings
+
+from tests.shell import Children
 
 ROOT = Path(__file__).parent.parent
 SAMPLE = ROOT / "sample_data"
@@ -44,6 +47,14 @@ def corpus() -> pl.DataFrame:
     """The sample's passages, with a re-cased and a re-spaced copy of a positive."""
     rows = [json.loads(line) for line in (SAMPLE / "beir" / "corpus.jsonl").read_text(encoding="utf-8").splitlines()]
     return pl.DataFrame(rows).rename({"_id": "id"})
+
+
+@pytest.fixture(scope="module")
+def children() -> Iterator[Children]:
+    """A server of children that can be killed at any moment."""
+    server = Children()
+    yield server
+    server.close()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import pty
 import signal
@@ -18,6 +19,7 @@ from typer.testing import CliRunner
 
 from negforge.cli import app
 
+ROOT = Path(__file__).parent.parent
 COMMAND = [sys.executable, "-m", "negforge"]
 
 
@@ -99,3 +101,27 @@ def living(session: int) -> list[str]:
         except (OSError, IndexError, ValueError):
             continue
     return found
+
+
+class Children:
+    """Asks a server for children that do a job, several at once, and may be killed at any moment of it."""
+
+    def __init__(self) -> None:
+        self._server = subprocess.Popen(
+            [sys.executable, "-m", "tests.children", "serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
+        )
+
+    def run(self, *jobs: dict[str, Any]) -> list[dict[str, Any]]:
+        """What became of each job."""
+        assert self._server.stdin is not None
+        assert self._server.stdout is not None
+        self._server.stdin.write(json.dumps([{**job, "path": str(job["path"])} for job in jobs]) + "\n")
+        self._server.stdin.flush()
+        found: list[dict[str, Any]] = json.loads(self._server.stdout.readline())
+        return found
+
+    def close(self) -> None:
+        """End the server."""
+        assert self._server.stdin is not None
+        self._server.stdin.close()
+        self._server.wait()

@@ -35,6 +35,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (tmp_path / "tmp").mkdir()
     monkeypatch.chdir(here)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+    monkeypatch.setenv("NEGFORGE_CACHE", str(tmp_path / "cache"))
     yield here
     assert not any((tmp_path / "tmp").iterdir()), "scratch is left"
 
@@ -223,7 +224,7 @@ def test_a_file_that_is_not_there() -> None:
 
 def plan(*words: str) -> dict[str, Any]:
     """What --dry-run prints, by stage."""
-    return {stage["name"]: stage for stage in json.loads(good("run", *words, "--dry-run").out)}
+    return {stage["name"]: stage for stage in json.loads(good("run", *words, "--dry-run", "--json").out)}
 
 
 @pytest.mark.usefixtures("folder")
@@ -360,14 +361,17 @@ def test_a_failing_stage_leaves_what_was_made(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.usefixtures("folder")
 def test_an_unchanged_run_touches_nothing() -> None:
-    """A second run says unchanged and leaves every file and time as it was."""
+    """A second run says which stages are skipped and leaves every file and time as it was; so does one that resumes nothing."""
     words = ["run", "pipelines/quickstart.toml", "--limit", "5"]
     good(*words)
     before = {path: path.stat().st_mtime_ns for path in Path("out").rglob("*") if path.is_file()}
     again = good(*words)
     assert {path: path.stat().st_mtime_ns for path in Path("out").rglob("*") if path.is_file()} == before
-    assert "  unchanged: out/quickstart@v1 has these " in again.err
-    assert "  unchanged: out/quickstart-triplets.parquet has these " in again.err
+    assert again.err.count("skipped, nothing it depends on has changed") == 6
+    anew = good(*words, "--no-resume")
+    assert {path: path.stat().st_mtime_ns for path in Path("out").rglob("*") if path.is_file()} == before
+    assert "  unchanged: out/quickstart@v1 has these " in anew.err
+    assert "  unchanged: out/quickstart-triplets.parquet has these " in anew.err
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in (ROOT / "pipelines").glob("*.toml")))

@@ -36,6 +36,7 @@ from negforge.sinks import Outcome, split_dropped
 from negforge.store import Dataset, DatasetSink
 from tests.children import negatives, write
 from tests.conftest import ROOT
+from tests.shell import Children
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 ROWS = 60
@@ -108,38 +109,6 @@ def front(path: Path) -> dict[str, Any]:
 # -- killed at any moment ----------------------------------------------------------------------------------------------
 
 
-class Writers:
-    """Asks a server for writers in processes of their own, several at once."""
-
-    def __init__(self) -> None:
-        self._server = subprocess.Popen(
-            [sys.executable, "-m", "tests.children", "serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
-        )
-
-    def run(self, *jobs: dict[str, Any]) -> list[dict[str, Any]]:
-        """What became of each job."""
-        assert self._server.stdin is not None
-        assert self._server.stdout is not None
-        self._server.stdin.write(json.dumps([{"rows": ROWS, **job, "path": str(job["path"])} for job in jobs]) + "\n")
-        self._server.stdin.flush()
-        found: list[dict[str, Any]] = json.loads(self._server.stdout.readline())
-        return found
-
-    def close(self) -> None:
-        """End the server."""
-        assert self._server.stdin is not None
-        self._server.stdin.close()
-        self._server.wait()
-
-
-@pytest.fixture(scope="module")
-def writers() -> Iterator[Writers]:
-    """A server of writers."""
-    server = Writers()
-    yield server
-    server.close()
-
-
 def nothing(path: Path) -> None:
     """A first write."""
 
@@ -190,7 +159,7 @@ def marks_seen(path: Path, load: Callable[..., Any]) -> dict[str, str | None]:
 @pytest.mark.parametrize("before", [nothing, old_version, old_version_and_ruins])
 @pytest.mark.parametrize("part", [0, 1])
 def test_a_writer_killed_at_any_moment_leaves_the_old_version_or_the_new(
-    tmp_path: Path, writers: Writers, load: Callable[..., Any], before: Callable[[Path], None], part: int
+    tmp_path: Path, children: Children, load: Callable[..., Any], before: Callable[[Path], None], part: int
 ) -> None:
     """After each kill every reader sees one whole version; the next writer clears up, reuses no number, and publishes.
 
@@ -199,14 +168,14 @@ def test_a_writer_killed_at_any_moment_leaves_the_old_version_or_the_new(
     random_ = random.Random(f"{before.__name__} {part}")
     trial = tmp_path / "trial"
     before(trial)
-    (whole,) = writers.run({"path": trial, "mark": "new"})
+    (whole,) = children.run({"path": trial, "mark": "new"})
     moments = sorted(random_.sample(range(1, whole["moments"] + 1), 8))
     jobs = [{"at": moment} for moment in moments] + [{"delay": random_.uniform(0.2, 1) * whole["seconds"]}]
     seen = set()
     for number, job in enumerate(jobs):
         path = tmp_path / f"set-{number}"
         before(path)
-        (died,) = writers.run({"path": path, "mark": "new", **job})
+        (died,) = children.run({"path": path, "mark": "new", **job})
         assert died["killed"] or "delay" in job
         claims = {int(one.name[1:]) for one in path.glob(".negforge/v*")} | {int(one.name[1:]) for one in path.glob("data/v*")}
         committed = Dataset(path).versions() if path.exists() else []
@@ -233,7 +202,7 @@ def test_a_writer_killed_at_any_moment_leaves_the_old_version_or_the_new(
     assert seen >= ({None} if before is nothing else {"old"})
 
 
-def test_ruins_of_an_uncommitted_version_vanish_in_one_step(tmp_path: Path, writers: Writers, load: Callable[..., Any]) -> None:
+def test_ruins_of_an_uncommitted_version_vanish_in_one_step(tmp_path: Path, children: Children, load: Callable[..., Any]) -> None:
     """A first writer dies after its shards were in place; however its follower dies, nobody sees half of them."""
     write(tmp_path / "whole", negatives(ROWS, "new"), shards=8)
     for at in range(1, 30):
@@ -241,20 +210,20 @@ def test_ruins_of_an_uncommitted_version_vanish_in_one_step(tmp_path: Path, writ
         shutil.copytree(tmp_path / "whole", path)
         (path / ".negforge" / "v1" / "manifest.json").unlink()
         (path / ".negforge" / "HEAD").unlink()
-        (died,) = writers.run({"path": path, "mark": "next", "at": at})
+        (died,) = children.run({"path": path, "mark": "next", "at": at})
         assert died["killed"]
         left = [*path.glob("data/v1/*")]
         assert len(left) in (0, 8)
 
 
-def test_writers_at_once_get_a_version_each_and_lose_no_row(tmp_path: Path, writers: Writers, load: Callable[..., Any]) -> None:
+def test_writers_at_once_get_a_version_each_and_lose_no_row(tmp_path: Path, children: Children, load: Callable[..., Any]) -> None:
     """Four processes begin one dataset together: four versions, each whole, and none of the stages of the others removed.
 
     Answers huggingface/datasets#7600 (concurrent pushes) and Eventual-Inc/Daft#3112 (idempotent writes).
     """
     path = tmp_path / "set"
     marks = "abcd"
-    found = writers.run(*({"path": path, "mark": mark} for mark in marks))
+    found = children.run(*({"path": path, "mark": mark} for mark in marks))
     assert [one["code"] for one in found] == [0, 0, 0, 0]
     assert sorted(one["version"] for one in found) == [1, 2, 3, 4]
     for mark, one in zip(marks, found, strict=True):
@@ -266,12 +235,12 @@ def test_writers_at_once_get_a_version_each_and_lose_no_row(tmp_path: Path, writ
     assert stages(path) == []
 
 
-def test_a_living_writers_stage_is_left_alone(tmp_path: Path, writers: Writers) -> None:
+def test_a_living_writers_stage_is_left_alone(tmp_path: Path, children: Children) -> None:
     """While one writer stages, another begins, publishes and ends; the first one then gets the next version."""
     path = tmp_path / "set"
     slow = DatasetSink(NEGATIVES, path, shards=None, keep_labels=[])
     slow.write(negatives(ROWS, "slow"))
-    (quick,) = writers.run({"path": path, "mark": "quick"})
+    (quick,) = children.run({"path": path, "mark": "quick"})
     assert quick["version"] == 1
     assert len(stages(path)) == 1
     assert slow.finish([{"stage": "generate mine.toy", "version": 1, "counts": {}}], {}).version == 2

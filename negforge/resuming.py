@@ -1,0 +1,325 @@
+"""What lets a pipeline go on where it stopped: stages known by all that changes their rows, and journals of unfinished ones.
+
+All of it lies in `stages/` of the cache and may be deleted at any time. A stage's key holds the content of its inputs, its
+operator's version and source, its options and its seed, never batch size, workers or memory (distilabel #880).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import glob
+import hashlib
+import itertools
+import json
+import logging
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from negforge import registry, rng
+from negforge.corpus import cache_root
+from negforge.engine import Spool, hold, ordered_map, storage
+from negforge.errors import InputError
+from negforge.options import UNRECORDED, settings_of, size_bytes
+from negforge.report import Counts, Report
+from negforge.runner import Made, Stage
+from negforge.sinks import Outcome, sync
+from negforge.store import Dataset
+from negforge.tables import dropped_twin, format_of, version_of
+
+_log = logging.getLogger(__name__)
+_LIMIT = "50GiB"
+_SEGMENT_BYTES = 1 << 25
+_SEGMENT_SECONDS = 5.0
+_SETTLED_NS = 2_000_000_000  # a file changed so lately may change again within one tick of its clock
+_SIDECARS = ("dropped", "provenance")
+_MADE_WITH = ("negforge", "polars", "pyarrow", "tantivy")
+
+
+# -- what is known by its content --------------------------------------------------------------------------------------
+
+
+def file_digest(path: Path) -> str:
+    """The sha256 of a file's bytes. Remembered by path, size and time of change, so that a large input is read once."""
+    before = path.stat()
+    memo = cache_root() / "digests" / rng.blake(str(path.resolve()), f"{before.st_size} {before.st_mtime_ns} {before.st_ino}")
+    with contextlib.suppress(OSError):
+        known = memo.read_text(encoding="ascii")
+        if len(known) == 64:
+            return known
+    found = _sha256(path)
+    after = path.stat()
+    same = (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
+    if same and time.time_ns() - after.st_mtime_ns > _SETTLED_NS:
+        with contextlib.suppress(OSError):  # a memory that cannot be kept costs time alone
+            memo.parent.mkdir(parents=True, exist_ok=True)
+            memo.write_text(found, encoding="ascii")
+    return found
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def input_digest(spec: Any, outputs: Iterable[Path] = ()) -> str | None:
+    """The digest of what an input holds; None for what cannot be known before it is read: a pipe, a frame, the Hub.
+
+    outputs: of the pipeline, which are no part of a folder that it reads.
+    """
+    if not isinstance(spec, str) or spec == "-" or spec.startswith("hf://"):
+        return None
+    path = Path(spec)
+    try:
+        folder, version = (path, None) if path.exists() else version_of(spec) or (path, None)
+        if (folder / ".negforge").is_dir():
+            return _dataset_digest(Dataset(folder), version)
+        if path.is_dir():
+            written = {one.resolve() for one in outputs}
+            inside = [one for one in sorted(path.rglob("*")) if one.is_file() and not {one.resolve(), *one.resolve().parents} & written]
+            return rng.json_digest([[str(one.relative_to(path)), file_digest(one)] for one in inside])
+        if path.exists():
+            return _table_digest(path) if path.is_file() else None
+        found = [input_digest(name, outputs) for name in sorted(glob.glob(spec, recursive=True))]
+    except (OSError, InputError):  # the stage itself says what is wrong with it
+        return None
+    return rng.json_digest(found) if found and None not in found else None
+
+
+def _table_digest(path: Path) -> str:
+    twin = dropped_twin(path)
+    return rng.json_digest([*format_of(path.name), file_digest(path), file_digest(twin) if twin.is_file() else ""])
+
+
+def _dataset_digest(dataset: Dataset, version: int | None) -> str | None:
+    number = dataset.newest() if version is None else version
+    if number is None:
+        return None
+    manifest = dataset.manifest(number)
+    return rng.json_digest([manifest[key] for key in ("kind", "clustered", "digests", "stages")])
+
+
+def stage_key(stage: Stage, outputs: Iterable[Path] = ()) -> str | None:
+    """The digest of all that changes a stage's rows, or None where an input cannot be known before it is read."""
+    operator = stage.operator
+    named = {side: input_digest(spec, outputs) for side, spec in stage.sides.items()}
+    read = [input_digest(spec, outputs) for spec in stage.inputs]
+    files = {name: input_digest(str(value)) for name, value in stage.options.items() if isinstance(value, Path)}
+    if None in (*named.values(), *read, *files.values()):
+        return None
+    settings = stage.settings.model_dump(mode="json")
+    verifiers = [registry.find("verify", name) for name in operator.declares.verifiers] if operator.verb == "generate" else []
+    return rng.json_digest(
+        {
+            "stage": operator.title,
+            "operators": [[one.title, one.declares.version, file_digest(one.path)] for one in (operator, *verifiers)],
+            "made_with": [metadata.version(name) for name in _MADE_WITH],
+            "options": {name: files.get(name, value) for name, value in stage.options.items()},
+            "settings": {name: settings[name] for name in settings_of(operator) if name not in UNRECORDED},
+            "inputs": read,
+            "sides": named,
+        }
+    )
+
+
+# -- stages that were made before --------------------------------------------------------------------------------------
+
+
+class Entry:
+    """A stage's place in the cache: its report once it is done, the rows of one without an output, a journal until then."""
+
+    def __init__(self, key: str, output: str | None) -> None:
+        self.output = output
+        self.path = cache_root() / "stages" / rng.blake(key, str(Path(output).resolve()) if output is not None else "")
+        self._record = self.path / "record.json"
+
+    @property
+    def rows(self) -> Path:
+        """Where the rows of a stage without an output lie."""
+        return self.path / "rows.parquet"
+
+    @contextlib.contextmanager
+    def held(self, name: str) -> Iterator[None]:
+        """Be the only one who makes the stage; another run of it is waited for."""
+        with storage(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            try:
+                lock = hold(self.path / "lock", wait=False)
+            except BlockingIOError:
+                _log.warning("stage '%s' is being made by another run; waiting for it", name)
+                lock = hold(self.path / "lock")
+        try:
+            yield
+        finally:
+            os.close(lock)
+
+    def report(self) -> Report | None:
+        """The report of the run that made the stage, if what it wrote is still there, byte for byte."""
+        try:
+            record = json.loads(self._record.read_text(encoding="utf-8"))
+            version = record["outcome"]["version"]
+            there = self._written(version)
+            whole = set(record["files"]) == set(there) and all(record["files"][name] == file_digest(path) for name, path in there.items())
+            if not whole or (version is not None and Dataset(Path(str(self.output))).newest() != version):
+                return None
+            os.utime(self._record)
+            return Report(record["stage"], record["counts"], Outcome(**record["outcome"]), record["seconds"], skipped=True)
+        except (OSError, ValueError, KeyError, TypeError, InputError):
+            return None
+
+    def save(self, report: Report) -> None:
+        """Remember that the stage is done, and forget its journal."""
+        files = {name: file_digest(path) for name, path in self._written(report.outcome.version).items()}
+        record = {"stage": report.stage, "counts": report.counts, "seconds": report.seconds, "outcome": asdict(report.outcome)}
+        _write(self._record, json.dumps({**record, "files": files}))
+        shutil.rmtree(self.path / "part", ignore_errors=True)
+
+    def journal(self) -> Journal:
+        """The journal of the unfinished stage."""
+        return Journal(self.path / "part")
+
+    def _written(self, version: int | None) -> dict[str, Path]:
+        """The files that hold the stage's rows, by name."""
+        if version is not None:
+            dataset = Dataset(Path(str(self.output)))
+            return {path: dataset.path / path for path in dataset.files(version)}
+        main = Path(self.output) if self.output is not None else self.rows
+        stem = dropped_twin(main).name.removesuffix(".dropped.parquet")
+        beside = [main.with_name(f"{stem}.{name}.parquet") for name in _SIDECARS]
+        return {path.name: path for path in (main, *(one for one in beside if one.exists()))}
+
+
+def trim() -> None:
+    """Remove the entries used longest ago until the stages fit NEGFORGE_CACHE_LIMIT; none that a run is at work on."""
+    limit = size_bytes(os.environ.get("NEGFORGE_CACHE_LIMIT") or _LIMIT)
+    with contextlib.suppress(OSError):
+        entries = []
+        for path in (cache_root() / "stages").iterdir():
+            stats = [one.stat() for one in path.rglob("*") if one.is_file()]
+            entries.append((max((one.st_mtime for one in stats), default=0.0), sum(one.st_size for one in stats), path))
+        total = sum(size for _, size, _ in entries)
+        for _, size, path in sorted(entries):
+            if total <= limit:
+                return
+            try:
+                lock = hold(path / "lock", wait=False)
+            except OSError:
+                continue
+            shutil.rmtree(path, ignore_errors=True)
+            os.close(lock)
+            total -= size
+
+
+def _write(path: Path, text: str) -> None:
+    fresh = path.with_name(f".{path.name}")
+    with storage(path), fresh.open("w", encoding="utf-8") as handle:
+        handle.write(text)
+        handle.flush()
+        os.fsync(handle.fileno())
+    fresh.replace(path)
+
+
+# -- stages that were broken off ---------------------------------------------------------------------------------------
+
+
+class Journal:
+    """What an unfinished stage has made so far: results in order, in segments on disk that are whole or not there.
+
+    A stage killed at any moment loses its last segment at most: five seconds of work, or one batch that takes longer. Each
+    result says how many rows of the input it covers, so that other batches, workers or memory may be chosen to go on with.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._segments: list[dict[str, Any]] = []
+        self._open: Spool | None = None
+        self._results: list[dict[str, Any]] = []
+        self._bytes = 0
+        self._begun = 0.0
+        with storage(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            for number in itertools.count():
+                segment = self._whole(number)
+                if segment is None:
+                    break
+                self._segments.append(segment)
+            kept = {name for number in range(len(self._segments)) for name in (f"{number:05d}.arrow", f"{number:05d}.json")}
+            for path in folder.iterdir():
+                if path.name not in kept:
+                    path.unlink()
+        self.rows = sum(result["rows_in"] for segment in self._segments for result in segment["results"])
+
+    def _whole(self, number: int) -> dict[str, Any] | None:
+        """A segment whose rows are those it was written with, or None."""
+        rows = self._folder / f"{number:05d}.arrow"
+        try:
+            segment: dict[str, Any] = json.loads(rows.with_suffix(".json").read_text(encoding="utf-8"))
+            return segment if _sha256(rows) == segment["sha256"] else None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def mapped(self, work: Callable[[pl.DataFrame], Made], batches: Iterable[pl.DataFrame], workers: int) -> Iterator[Made]:
+        """work(batch) for each batch, in order: what was made before is read back, the rest is made and written down."""
+        source, done = iter(batches), 0
+        rest: list[pl.DataFrame] = []
+        for covered, result in self._made():
+            while done < covered:
+                rest = [next(source)]
+                done += rest[0].height
+            yield result
+        over = done - self.rows
+        fresh = itertools.chain([rest[0].tail(over)] if over else [], source)
+        try:
+            for rows_in, result in ordered_map(functools.partial(_measured, work), fresh, workers):
+                self._add(rows_in, result)
+                yield result
+        finally:
+            self._close()
+
+    def _made(self) -> Iterator[tuple[int, Made]]:
+        """The results written down, each with the number of input rows that it and those before it cover."""
+        covered = 0
+        for number, segment in enumerate(self._segments):
+            spool = Spool(self._folder / f"{number:05d}.arrow", segment["rows"])
+            frame, start = pl.concat(spool.batches(1 << 20)), 0
+            for result in segment["results"]:
+                covered += result["rows_in"]
+                yield covered, (frame[start : start + result["rows_out"]], Counts.of(result["counts"]))
+                start += result["rows_out"]
+
+    def _add(self, rows_in: int, result: Made) -> None:
+        frame, counts = result
+        with storage(self._folder):
+            if self._open is None:
+                self._open = Spool(self._folder / f"{len(self._segments):05d}.arrow")
+                self._begun = time.monotonic()
+            self._open.add(frame)
+        self._results.append({"rows_in": rows_in, "rows_out": frame.height, "counts": counts.plain()})
+        self._bytes += int(frame.estimated_size())
+        if self._bytes >= _SEGMENT_BYTES or time.monotonic() - self._begun >= _SEGMENT_SECONDS:
+            self._close()
+
+    def _close(self) -> None:
+        """End the segment; with its description in place it is whole."""
+        if self._open is None:
+            return
+        with storage(self._folder):
+            self._open.close()
+            sync(self._open.path)
+            segment = {"sha256": _sha256(self._open.path), "rows": self._open.rows, "results": self._results}
+            _write(self._open.path.with_suffix(".json"), json.dumps(segment))
+            sync(self._folder)
+        self._segments.append(segment)
+        self._open, self._results, self._bytes = None, [], 0
+
+
+def _measured(work: Callable[[pl.DataFrame], Made], batch: pl.DataFrame) -> tuple[int, Made]:
+    return batch.height, work(batch)

@@ -1,0 +1,423 @@
+"""Pipelines go on where they stopped: what nothing changed for is skipped, what was broken off goes on, nothing is torn."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from negforge import resuming
+from negforge.engine import ordered_map
+from negforge.pipeline import load, run_steps
+from negforge.report import Counts, Report
+from negforge.resuming import Journal
+from negforge.store import Dataset
+from tests.conftest import ROOT
+from tests.shell import Children, call, good, run
+
+FILE = """
+[[stage]]
+name = "pairs"
+use = "ingest pairs"
+input = "pairs.jsonl"
+
+[[stage]]
+name = "corpus"
+use = "ingest corpus"
+input = "corpus.jsonl"
+
+[[stage]]
+name = "mine"
+use = "generate mine.random"
+input = "@pairs"
+corpus = "@corpus"
+num_negatives = 3
+
+[[stage]]
+name = "best"
+use = "filter top"
+input = "@mine"
+by = "draw"
+k = 2
+
+[[stage]]
+name = "dataset"
+use = "dedupe exact"
+input = "@best"
+output = "out/dataset"
+
+[[stage]]
+name = "triplets"
+use = "export sentence-transformers"
+input = "@dataset"
+output = "out/triplets.parquet"
+"""
+STAGES = ["pairs", "corpus", "mine", "best", "dataset", "triplets"]
+
+
+def fill(here: Path) -> None:
+    """A pipeline over the sample's pairs and corpus."""
+    here.mkdir(exist_ok=True)
+    (here / "p.toml").write_text(FILE, encoding="utf-8")
+    shutil.copy(ROOT / "sample_data" / "pairs.jsonl", here)
+    shutil.copy(ROOT / "sample_data" / "beir" / "corpus.jsonl", here)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a pipeline in it, and a cache of its own."""
+    monkeypatch.setenv("NEGFORGE_CACHE", str(tmp_path / "cache"))
+    fill(tmp_path / "here")
+    monkeypatch.chdir(tmp_path / "here")
+    return tmp_path / "here"
+
+
+def reports(*settings: str, resume: bool = True, **flags: Any) -> dict[str, Report]:
+    """Run the pipeline; its reports by stage."""
+    steps = load("p.toml", {"workers": 1, **flags}, list(settings))
+    return {step.name: report for step, report in zip(steps, run_steps(steps, resume=resume), strict=True)}
+
+
+def ran(*settings: str, **flags: Any) -> list[str]:
+    """Run the pipeline; the stages that were not skipped."""
+    return [name for name, report in reports(*settings, **flags).items() if not report.skipped]
+
+
+def files(folder: Path) -> dict[Path, int]:
+    """Every file with its time of change, locks aside."""
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file() and path.name != "lock"}
+
+
+# -- what is skipped ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_rerun_starts_at_the_first_stage_that_something_changed_for() -> None:
+    """Options, seeds and content decide; batches, workers, memory and times of files do not (argilla-io/distilabel#880)."""
+    assert ran() == STAGES
+    assert ran() == []
+    assert ran(batch_size=7, max_memory="300MB") == []
+    assert ran(workers=2) == []
+    assert ran("best.k=1") == STAGES[3:]
+    assert ran("best.k=1") == []
+    assert ran("mine.seed=4") == STAGES[2:]
+    os.utime("pairs.jsonl", ns=(1, 1))
+    assert ran() == STAGES[4:], "the rows of each variant are kept, but an output holds those of the last run"
+    lines = Path("pairs.jsonl").read_bytes().splitlines(keepends=True)
+    Path("pairs.jsonl").write_bytes(b"".join(lines[:-1]))
+    assert ran() == ["pairs", *STAGES[2:]]
+
+
+@pytest.mark.usefixtures("folder")
+def test_skipped_stages_report_what_they_made_and_touch_no_file() -> None:
+    """The counts and digests are those of the run that made the rows (Eventual-Inc/Daft#3112)."""
+    first = reports()
+    before = files(Path())
+    second = reports()
+    assert files(Path()) == before
+    for name, report in second.items():
+        assert report.counts == first[name].counts
+        assert report.outcome.digests == first[name].outcome.digests
+        assert report.outcome.place == first[name].outcome.place
+        assert report.document()["unchanged"]
+    assert Dataset(Path("out/dataset")).versions() == [1]
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("harm", ["remove", "alter", "truncate"])
+def test_an_output_that_is_not_what_was_written_is_made_again(harm: str) -> None:
+    """A file is known by its bytes, not by its name and time."""
+    reports()
+    good_bytes = Path("out/triplets.parquet").read_bytes()
+    if harm == "remove":
+        Path("out/triplets.parquet").unlink()
+    else:
+        Path("out/triplets.parquet").write_bytes(good_bytes[:-1] + b"?" if harm == "alter" else good_bytes[:-9])
+    assert ran() == ["triplets"]
+    assert Path("out/triplets.parquet").read_bytes() == good_bytes
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_dataset_that_moved_on_or_was_harmed_is_published_again() -> None:
+    """HEAD must hold the rows of this run; a shard must have the bytes of its manifest."""
+    reports()
+    reports("best.k=1")
+    assert Dataset(Path("out/dataset")).versions() == [1, 2]
+    assert ran() == ["dataset", "triplets"]
+    assert Dataset(Path("out/dataset")).versions() == [1, 2, 3]
+    shard = next(Path("out/dataset/data/v3").iterdir())
+    shard.write_bytes(shard.read_bytes()[:-1] + b"?")
+    assert ran()[0] == "dataset"
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_skipped_dataset_gets_its_card_and_head_back() -> None:
+    """What follows from the manifests is healed by a run that skips the stage."""
+    reports()
+    card = Path("out/dataset/README.md").read_text(encoding="utf-8")
+    Path("out/dataset/README.md").unlink()
+    Path("out/dataset/.negforge/HEAD").write_text("v9\n", encoding="utf-8")
+    assert ran() == []
+    assert Path("out/dataset/README.md").read_text(encoding="utf-8") == card
+    assert Path("out/dataset/.negforge/HEAD").read_text(encoding="utf-8") == "v1\n"
+
+
+@pytest.mark.usefixtures("folder")
+def test_without_resuming_all_is_made_and_nothing_is_kept(tmp_path: Path) -> None:
+    """--no-resume neither reads nor writes stages; the rows are the same."""
+    anew = reports(resume=False)
+    assert not (tmp_path / "cache" / "stages").exists()
+    kept = reports()
+    assert [one.outcome.digests for one in anew.values()] == [one.outcome.digests for one in kept.values()]
+    assert not any(report.skipped for report in reports(resume=False).values())
+
+
+def test_a_pipe_is_read_each_time(folder: Path) -> None:
+    """What comes on standard input is not known before it is read; what follows from equal rows is skipped."""
+    data = (folder / "pairs.jsonl").read_bytes()
+    words = ["run", "p.toml", "--set", "pairs.input=-", "--workers", "1", "--json", "-q"]
+    first, second = (json.loads(run(*words, data=data, cwd=folder).out) for _ in range(2))
+    assert [one["name"] for one in first if one["skipped"]] == []
+    assert [one["name"] for one in second if not one["skipped"]] == ["pairs"]
+    other = json.loads(run(*words, data=data.splitlines(keepends=True)[0], cwd=folder).out)
+    assert [one["name"] for one in other if one["skipped"]] == ["corpus"]
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_code_of_an_operator_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another source of the same version is another stage: who edits an operator sees what it does."""
+    reports()
+    digest = resuming.file_digest
+    monkeypatch.setattr(resuming, "file_digest", lambda path: "edited" if path.name == "top.py" else digest(path))
+    assert ran() == STAGES[3:4], "it made the same rows, so what follows stands"
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_file_that_changes_within_a_tick_is_read_again(tmp_path: Path) -> None:
+    """The memory of digests trusts no time of change that is still fresh."""
+    path = tmp_path / "x.jsonl"
+    path.write_bytes(b"one")
+    stamp = path.stat().st_mtime_ns
+    first = resuming.file_digest(path)
+    path.write_bytes(b"two")
+    os.utime(path, ns=(stamp, stamp))
+    assert resuming.file_digest(path) != first
+    old = stamp - 10_000_000_000
+    os.utime(path, ns=(old, old))
+    known = resuming.file_digest(path)
+    path.write_bytes(b"own")
+    os.utime(path, ns=(old, old))
+    assert resuming.file_digest(path) == known, "that is what a memory by size and time is"
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_cache_is_kept_below_its_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Entries used longest ago go first; a run never stumbles over what is gone."""
+    reports()
+    entries = len([*(tmp_path / "cache" / "stages").iterdir()])
+    monkeypatch.setenv("NEGFORGE_CACHE_LIMIT", "1")
+    assert entries == len(STAGES)
+    assert ran("best.k=1") == STAGES
+    monkeypatch.setenv("NEGFORGE_CACHE_LIMIT", "1GB")
+    assert ran("best.k=1") == []
+
+
+# -- journals ----------------------------------------------------------------------------------------------------------
+
+
+def _work(batch: pl.DataFrame) -> tuple[pl.DataFrame, Counts]:
+    """Two rows for each, with counts of every sort."""
+    made = pl.concat([batch, batch.with_columns(pl.col("n") + 0.5)]).sort("n").with_columns(pl.lit(None, pl.String).alias("none"))
+    counts = Counts(seen=batch.height, kept=made.height)
+    counts.dropped["odd"] += int((batch["n"] % 2 == 1).sum())
+    counts.per_unit.update([2] * batch.height)
+    return made, counts
+
+
+class Stopped(Exception):  # noqa: N818 - it stands for an interrupt
+    """The work was broken off."""
+
+
+def _stopping(after: int) -> Callable[[pl.DataFrame], tuple[pl.DataFrame, Counts]]:
+    calls = 0
+
+    def work(batch: pl.DataFrame) -> tuple[pl.DataFrame, Counts]:
+        nonlocal calls
+        calls += 1
+        if calls > after:
+            raise Stopped
+        return _work(batch)
+
+    return work
+
+
+def _all(results: Iterator[tuple[pl.DataFrame, Counts]]) -> tuple[pl.DataFrame, Counts]:
+    counts, frames = Counts(), []
+    for frame, one in results:
+        counts.add(one)
+        frames.append(frame)
+    return pl.concat(frames), counts
+
+
+@given(st.integers(1, 60), st.integers(1, 20), st.lists(st.tuples(st.integers(0, 6), st.integers(1, 20)), max_size=4), st.booleans())
+def test_work_broken_off_any_number_of_times_gives_the_same_rows(
+    tmp_path_factory: pytest.TempPathFactory, rows: int, size: int, stops: list[tuple[int, int]], small: bool
+) -> None:
+    """Whatever the batches of each attempt; no batch that was written down is worked on again."""
+    frame = pl.DataFrame({"n": [float(number) for number in range(rows)]})
+    whole = _all(ordered_map(_work, frame.iter_slices(size), 1))
+    folder = tmp_path_factory.mktemp("journal")
+    before = resuming._SEGMENT_SECONDS
+    resuming._SEGMENT_SECONDS = 0.0 if small else 1e9
+    try:
+        done = 0
+        for after, batch in stops:
+            journal = Journal(folder)
+            assert journal.rows == done, "an attempt that ends in order loses nothing at all"
+            if after:  # the first is the rest of a batch that was made in part
+                done = min(rows, done + (-done % batch or batch) + (after - 1) * batch)
+            try:
+                _all(journal.mapped(_stopping(after), frame.iter_slices(batch), 1))
+            except Stopped:
+                continue
+        made = _all(Journal(folder).mapped(_work, frame.iter_slices(size), 1))
+    finally:
+        resuming._SEGMENT_SECONDS = before
+    assert made[0].equals(whole[0])
+    assert made[1] == whole[1]
+
+
+@pytest.mark.parametrize("harm", ["rows", "description", "gone", "bit"])
+def test_a_torn_segment_and_all_after_it_are_made_again(harm: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A segment is believed if its rows have the digest it was written with (huggingface/datatrove#301)."""
+    monkeypatch.setattr(resuming, "_SEGMENT_SECONDS", 0.0)
+    frame = pl.DataFrame({"n": [float(number) for number in range(30)]})
+    with pytest.raises(Stopped):
+        _all(Journal(tmp_path).mapped(_stopping(5), frame.iter_slices(3), 1))
+    rows, said = tmp_path / "00002.arrow", tmp_path / "00002.json"
+    if harm == "rows":
+        rows.write_bytes(rows.read_bytes()[:-20])
+    elif harm == "bit":
+        data = bytearray(rows.read_bytes())
+        data[len(data) // 2] ^= 1
+        rows.write_bytes(data)
+    elif harm == "description":
+        said.write_text(said.read_text(encoding="utf-8")[:-5], encoding="utf-8")
+    else:
+        said.unlink()
+    journal = Journal(tmp_path)
+    assert journal.rows == 6
+    assert _all(journal.mapped(_work, frame.iter_slices(10), 1))[0].equals(_all(ordered_map(_work, frame.iter_slices(7), 1))[0])
+
+
+# -- killed at any moment ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.timeout(1200)
+def test_a_pipeline_killed_at_any_moment_goes_on_and_tears_nothing(
+    tmp_path: Path, children: Children, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Forty kills -9, two to a run: what stands is whole, the end is the same, and finished segments are not made twice."""
+    monkeypatch.setenv("NEGFORGE_CACHE", str(tmp_path / "cache"))
+    whole = tmp_path / "whole"
+    fill(whole)
+    (done,) = children.run({"job": "run", "path": whole, "file": "p.toml", "batch": 24, "cache": str(tmp_path / "cache-whole")})
+    moments = done["moments"]
+    expected = Dataset(whole / "out/dataset").manifest(1)["digests"]
+    triplets = (whole / "out/triplets.parquet").read_bytes()
+    draw, kills, resumed = random.Random(5), 0, 0
+    for number in range(20):
+        here = tmp_path / f"set-{number}"
+        fill(here)
+        job = {"job": "run", "path": here, "file": "p.toml", "cache": str(tmp_path / f"cache-{number}")}
+        for _ in range(2):
+            (died,) = children.run({**job, "batch": draw.choice([16, 24, 80]), "at": draw.randrange(1, moments)})
+            kills += died["killed"]
+            dataset = Dataset(here / "out/dataset")
+            for version in dataset.versions():
+                assert sum(frame.height for frame in dataset.source(version).batches(50)) > 0
+            assert not (here / "out/triplets.parquet").exists() or pl.read_parquet(here / "out/triplets.parquet").height > 0
+        (last,) = children.run({**job, "batch": 24})
+        assert last["code"] == 0, last
+        resumed += last["resumed"] > 0 or last["skipped"] > 0
+        assert Dataset(here / "out/dataset").manifest(1)["digests"] == expected
+        assert (here / "out/triplets.parquet").read_bytes() == triplets
+    assert kills >= 35
+    assert resumed >= 15
+
+
+# -- commands as stages, and back --------------------------------------------------------------------------------------
+
+
+def test_a_command_prints_itself_as_a_stage() -> None:
+    """What was given, under its key, typed; nothing is done, and the inputs need not be there."""
+    done = good(
+        *("generate", "mine.bm25", "my pairs.parquet", "@odd.parquet", "--corpus", "c.parquet", "-n", "8", "--no-verify"),
+        *("--max-memory", "2GiB", "--rename", 'a"b=c', "-o", "out/x.parquet", "--as-stage"),
+    )
+    (stage,) = tomllib.loads(done.out)["stage"]
+    assert stage == {
+        "name": "mine-bm25",
+        "use": "generate mine.bm25",
+        "input": ["my pairs.parquet", "./@odd.parquet"],
+        "corpus": "c.parquet",
+        "num_negatives": 8,
+        "verify": False,
+        "rename": ['a"b=c'],
+        "max_memory": 2 << 30,
+        "output": "out/x.parquet",
+    }
+    assert done.err == ""
+    assert tomllib.loads(good("filter", "top", "--k", "2", "--as-stage").out)["stage"][0]["input"] == "-"
+
+
+def test_a_command_that_is_wrong_is_no_stage() -> None:
+    """Faults are told as without --as-stage."""
+    assert call("filter", "top", "x.parquet", "--k", "0", "--as-stage").code == 2
+    assert call("filter", "top", "x.parquet", "--k", "1", "--to", "csv", "--as-stage").code == 2
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_commands_of_a_plan_make_what_the_pipeline_makes(tmp_path: Path) -> None:
+    """`run --dry-run` gives each stage as a command line; run one after the other they give the same digests."""
+    planned = json.loads(good("run", "p.toml", "--workers", "1", "--dry-run", "--json").out)
+    assert sorted(path.name for path in Path().iterdir()) == ["corpus.jsonl", "p.toml", "pairs.jsonl"]
+    assert [step["rows_in"] for step in planned] == [80, 162, 80, 240, 240, 240]
+    assert [step.get("slots") for step in planned] == [None, None, 240, None, None, None]
+    made = reports()
+    (tmp_path / "other").mkdir()
+    for name in ("pairs.jsonl", "corpus.jsonl"):
+        shutil.copy(name, tmp_path / "other")
+    script = "\n".join(step["command"] for step in planned)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run(
+        ["bash", "-euc", f'negforge() {{ python -m negforge "$@"; }}\n{script}'], cwd=tmp_path / "other", check=True, env=environment
+    )
+    manifest = Dataset(tmp_path / "other" / "out" / "dataset").manifest(1)
+    assert manifest["digests"] == made["dataset"].outcome.digests
+    assert (tmp_path / "other" / "out" / "triplets.parquet").read_bytes() == Path("out/triplets.parquet").read_bytes()
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_plan_says_what_would_be_skipped_and_harms_nothing() -> None:
+    """For people a block a stage, each value with its origin; the plan itself makes and heals nothing."""
+    reports()
+    Path("out/dataset/README.md").unlink()
+    before = files(Path())
+    shown = good("run", "p.toml", "--workers", "1", "--dry-run", "--set", "best.k=1").out
+    assert files(Path()) == before
+    assert shown.count("would be skipped, nothing it depends on has changed") == 3
+    assert "[best] filter top\n" in shown
+    assert "  k            1      --set\n" in shown
+    assert "rows in: at most 240" in shown
