@@ -312,6 +312,30 @@ class Laws:
         assert (made.kept.height, made.dropped.height) == (0, 0)
         assert negatives.equals(before)
 
+    @law("score")
+    def test_a_score_adds_columns_of_its_name_and_changes_no_other(
+        self, operator: Operator, negatives: pl.DataFrame, pairs: pl.DataFrame, corpus: pl.DataFrame
+    ) -> None:
+        """Numbers named score_NAME, and after it; one that was there is made anew; no row is dropped and no other cell touched."""
+        given = {**sides(operator, corpus, pairs), **self.required(operator)}
+        name = "score_" + operator.name.replace("-", "_").replace(".", "_")
+        before = negforge.run(operator.title, negatives.with_columns(pl.lit(7.5).alias(name)), **given)
+        made = negforge.run(operator.title, negatives, **given)
+        own = [one for one in made.kept.columns if one not in negatives.columns]
+        assert name in own
+        assert all(one == name or one.startswith(f"{name}_") for one in own)
+        assert all(made.kept.schema[one] == pl.Float64 for one in own)
+        assert (
+            made.kept.drop(own)
+            .sort("id")
+            .equals(negatives.filter(pl.col("dropped_by").is_null()).select(made.kept.drop(own).columns).sort("id"))
+        )
+        assert before.kept.select(made.kept.columns).equals(made.kept)
+        assert (before.dropped[name] == 7.5).all()
+        assert made.dropped[name].null_count() == made.dropped.height
+        empty = negforge.run(operator.title, negatives.clear(), **given)
+        assert dict(empty.kept.schema) == dict(made.kept.schema)
+
     # -- export and ingest -------------------------------------------------------------------------------------------------
 
     @law("export")
