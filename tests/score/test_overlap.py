@@ -84,14 +84,16 @@ def test_slices_change_nothing(monkeypatch: pytest.MonkeyPatch, pairs: pl.DataFr
     assert runs[0].equals(runs[2])
 
 
+def tokens(text: str, unit: str) -> set[str]:
+    """Words as the engine finds them, whose letters carry marks that Python's do not; trigrams by slicing."""
+    if unit == "word":
+        return {*pl.Series([text]).str.extract_all(overlap._WORD).item()}
+    return {text[at : at + 3] for at in range(max(len(text) - 2, 1))} - {""}
+
+
 def naive(one: str, other: str, measure: str, unit: str) -> float | None:
     """The definition, as plain Python."""
-    import re
-
-    left, right = (
-        {*re.findall(overlap._WORD, text)} if unit == "word" else {text[at : at + 3] for at in range(max(len(text) - 2, 1))} - {""}
-        for text in (one, other)
-    )
+    left, right = tokens(one, unit), tokens(other, unit)
     if not left or not right:
         return None
     return len(left & right) / (min(len(left), len(right)) if measure == "containment" else len(left | right))
