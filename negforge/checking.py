@@ -28,8 +28,9 @@ from negforge.engine import Partitioner, Scratch, machine_memory, temporary_scra
 from negforge.errors import InputError, NegforgeError, NewerFormatError, UsageError
 from negforge.formats import read_notes
 from negforge.labels import labelled
+from negforge.progress import Progress
 from negforge.records import DROP_NAMES, KINDS, NEGATIVES, Kind
-from negforge.report import Counts, Progress, counted
+from negforge.report import Counts, counted
 from negforge.runner import EXPORT
 from negforge.sinks import Digests, split_dropped
 from negforge.store import Dataset, dataset_named, files_of, ordered_before

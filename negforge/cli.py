@@ -61,7 +61,8 @@ def _stage(operator: registry.Operator, values: dict[str, Any]) -> int:
     from negforge.hints import next_command
     from negforge.outputs import check_output
     from negforge.pipeline import as_stage
-    from negforge.report import document, drawable
+    from negforge.progress import drawable_now
+    from negforge.report import document
     from negforge.runner import plan_of, run_stage, stage_of
     from negforge.sinks import Sink, sink_for
 
@@ -92,7 +93,7 @@ def _stage(operator: registry.Operator, values: dict[str, Any]) -> int:
         return sink_for(output, to, kind, clustered=clustered, settings=stage.settings)
 
     with _logging(verbose=general["verbose"]):
-        report = run_stage(stage, make_sink, output=output, show_progress=drawable(sys.stderr) and not quiet)
+        report = run_stage(stage, make_sink, output=output, show_progress=drawable_now(output, quiet=quiet))
     if general["json_"]:
         sys.stdout.write(document(report.document()))
     if not quiet:

@@ -17,7 +17,7 @@ from negforge.errors import InputError
 from negforge.labels import column_of, labelled, without_refuted
 from negforge.prepared import Prepared
 from negforge.records import DROP_NAMES, NEGATIVES, Negatives, Table
-from negforge.report import Counts
+from negforge.report import Counts, score_steps
 
 Rows = NDArray[np.int64]
 _MOST = 1 << 40  # more slots than any machine has rows for; keeps arithmetic in 64 bits
@@ -75,6 +75,7 @@ def generate_batch(work: Generation, frame: pl.DataFrame) -> tuple[pl.DataFrame,
     refused = _refused(work, frame, units, found, tried, counts)
     made = pl.concat([rows, refused], how="vertical") if refused.height else rows
     counts.kept = rows.height
+    counts.scores = score_steps(rows)
     for label, number in rows["label"].value_counts().iter_rows():
         counts.labels[label] += number
     return made, counts

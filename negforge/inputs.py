@@ -28,7 +28,8 @@ class Input:
     """One table, of one kind, from one or several sources.
 
     batches: frames of the same columns, dropped rows inside. clustered: whether kept rows of an anchor stand together.
-    history: complete once the batches were read. collapsed: equal rows of a foreign source that became one.
+    history: complete once the batches were read. collapsed: equal rows of a foreign source that became one. rows: kept and
+    dropped ones, where they are known before.
     """
 
     kind: Kind
@@ -36,6 +37,7 @@ class Input:
     clustered: bool = False
     history: History = field(default_factory=list)
     collapsed: int = 0
+    rows: int | None = None
 
     def live(self, rows: int) -> Iterator[pl.DataFrame]:
         """Kept rows, without the drop block."""
@@ -93,14 +95,14 @@ def open_input(sources: list[Source], kind: Kind, folder: Path, *, limit_bytes: 
     refuse_kinds(sources, kind)
     if len(sources) == 1 and sources[0].kind:
         source = sources[0]
-        one = Input(kind, _never_empty(source, kind), source.clustered, source.history)
+        one = Input(kind, _never_empty(source, kind), source.clustered, source.history, rows=source.rows)
         if not (twice and source.once):
             return one
         folder.mkdir(parents=True, exist_ok=True)
         spool = Spool(folder / "input.arrow")
         for frame in one.batches(1 << 16):
             spool.add(frame)
-        return Input(kind, _spooled(spool, kind), source.clustered, source.history)
+        return Input(kind, _spooled(spool, kind), source.clustered, source.history, rows=spool.rows)
     names = [source.name for source in sources]
     return check_ids((_conformed(source, kind) for source in sources), kind, folder, limit_bytes, [s.history for s in sources], names)
 
@@ -206,7 +208,8 @@ def check_ids(
 
     shared = histories[0] if histories and all(history == histories[0] for history in histories) else []
     history = shared or [entry for one in histories for entry in one]
-    return Input(kind, batches, False, history, int(gone.sum()))
+    collapsed = int(gone.sum())
+    return Input(kind, batches, False, history, collapsed, done - collapsed)
 
 
 def _hashes(frame: pl.DataFrame, kind: Kind, done: int) -> tuple[pl.DataFrame, rng.U64]:

@@ -1,15 +1,14 @@
-"""Counts of a stage, as a document and for people, and its progress on the terminal."""
+"""Counts of a stage, as a document and for people, and what may be printed on a terminal."""
 
 from __future__ import annotations
 
+import bisect
+import itertools
 import json
-import logging
+import math
 import os
-import shutil
-import sys
-import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
 
     from negforge.sinks import Outcome
 
-_log = logging.getLogger(__name__)
-
 
 @dataclass
 class Counts:
@@ -32,7 +29,8 @@ class Counts:
     vetoed: candidates that a verifier proved true, by verifier; they stand as rows labelled `positive`, outside the slots.
     repeated, blank: candidates passed over because the row has that text already, or it is empty; passed: for a miner's own reason.
     unmatched: pairs whose positive_id the corpus does not have, so that their passage is not known by its text.
-    per_unit: how many source rows (anchors) got how many negatives.
+    per_unit: how many source rows (anchors) got how many negatives. scores: how many rows have which step of a score, by the
+    score's column and the step, of which `score_steps` tells what they are.
     """
 
     seen: int = 0
@@ -51,6 +49,7 @@ class Counts:
     unmatched: int = 0
     labels: Counter[str] = field(default_factory=Counter)
     per_unit: Counter[int] = field(default_factory=Counter)
+    scores: Counter[str] = field(default_factory=Counter)
 
     def add(self, other: Counts) -> None:
         """Add another batch's counts."""
@@ -74,6 +73,8 @@ class Counts:
     def document(self, *, generates: bool) -> dict[str, Any]:
         """The counts as JSON: only those that the stage's verb has, reasons in alphabetical order."""
         found: dict[str, Any] = {"seen": self.seen, "kept": self.kept, "dropped": _sorted(self.dropped)}
+        if self.scores:
+            found["scores"] = quantiles(self.scores)
         for name in ("skipped", "labels"):
             if getattr(self, name):
                 found[name] = _sorted(getattr(self, name))
@@ -107,6 +108,40 @@ class Counts:
                 median = value
                 break
         return {"min": ordered[0][0], "median": median, "max": ordered[-1][0], "none": self.per_unit[0]}
+
+
+_STEP = math.log(1.01)  # a step is 1 % of the score
+
+
+def score_steps(frame: pl.DataFrame) -> Counter[str]:
+    """The raw scores of rows in steps of 1 %, which add up over batches in any order to quantiles within 1 %."""
+    import polars as pl
+
+    found: Counter[str] = Counter()
+    for name in frame.columns:
+        if name.startswith("score_") and frame[name].dtype.is_numeric():
+            score = pl.col(name).cast(pl.Float64)
+            step = pl.when(score != 0).then((score.abs().log() / _STEP).round().cast(pl.Int64))
+            sign = score.sign().cast(pl.Int8)
+            steps = frame.filter(score.is_finite()).group_by(sign.alias("sign"), step.alias("step")).len()
+            found.update({f"{name} {row[0]} {row[1] or 0}": row[2] for row in steps.rows()})
+    return found
+
+
+def quantiles(steps: Counter[str]) -> dict[str, dict[str, float]]:
+    """Smallest, quartiles and largest of each score, to three digits."""
+    by_name: dict[str, dict[float, int]] = {}
+    for key, count in steps.items():
+        name, sign, step = key.rsplit(" ", 2)
+        by_name.setdefault(name, {})[int(sign) * math.exp(int(step) * _STEP)] = count
+    found = {}
+    for name, values in sorted(by_name.items()):
+        ordered, total = sorted(values.items()), sum(values.values())
+        ends = [*itertools.accumulate(count for _, count in ordered)]
+        places = {"min": 0.0, "p25": 0.25, "median": 0.5, "p75": 0.75, "max": 1.0}
+        at = {word: bisect.bisect_left(ends, max(1, math.ceil(share * total))) for word, share in places.items()}
+        found[name] = {word: float(f"{ordered[place][0]:.3g}") for word, place in at.items()}
+    return found
 
 
 def _sorted(counter: Counter[str]) -> dict[str, int]:
@@ -154,9 +189,11 @@ class Report:
         if self.resumed:
             lines.append(f"went on after {counted(self.resumed, 'row')} of a run that was broken off")
         if counts.get("labels"):
-            lines.append("labels of the kept rows: " + _reasons(counts["labels"]))
+            lines.append("labels of the kept rows: " + reasons(counts["labels"]))
+        for name, values in counts.get("scores", {}).items():
+            lines.append(f"{name}: " + ", ".join(f"{word} {value:g}" for word, value in values.items()))
         if counts.get("skipped"):
-            lines.append("source lines that make no row: " + _reasons(counts["skipped"]))
+            lines.append("source lines that make no row: " + reasons(counts["skipped"]))
         if counts.get("collapsed"):
             lines.append(f"equal rows collapsed: {counts['collapsed']:,}")
         lines.append(self._place())
@@ -169,7 +206,7 @@ class Report:
         counts = self.counts
         here = {reason: number for reason, number in counts["dropped"].items() if reason != "before"}
         line = f"seen {counts['seen']:,}, kept {counts['kept']:,}, dropped {sum(here.values()):,}"
-        line += f": {_reasons(here)}" if here else ""
+        line += f": {reasons(here)}" if here else ""
         before = counts["dropped"].get("before", 0)
         return line + (f"; dropped before {before:,}" if before else "") + " (rows)"
 
@@ -188,12 +225,12 @@ class Report:
                 f"left with none: {spread['none']:,}"
             )
         if counts["vetoed"]:
-            lines.append("candidates proved true, labelled positive: " + _reasons(counts["vetoed"]))
+            lines.append("candidates proved true, labelled positive: " + reasons(counts["vetoed"]))
         if counts.get("unmatched"):
             lines.append(f"pairs whose positive_id is not in the corpus: {counts['unmatched']:,}")
         if counts["repeated"] or counts["blank"] or counts.get("passed"):
             passed = {"repeated": counts["repeated"], "blank": counts["blank"], **counts.get("passed", {})}
-            lines.append("candidates passed over: " + _reasons(passed))
+            lines.append("candidates passed over: " + reasons(passed))
         return lines
 
     def _place(self) -> str:
@@ -239,37 +276,9 @@ def _scope(stage: str) -> str:
     return str(registry.find(verb, name).declared.get("scope"))
 
 
-def _reasons(counts: dict[str, int]) -> str:
+def reasons(counts: Mapping[str, int]) -> str:
+    """Counts by reason, in one line."""
     return ", ".join(f"{name} {number:,}" for name, number in counts.items())
-
-
-class Progress:
-    """One line on stderr while a stage runs: rows, rows a second, kept and dropped. Silent off a terminal; logs each batch."""
-
-    def __init__(self, stage: str, *, show: bool) -> None:
-        self._stage, self._show, self._stream = stage, show, sys.stderr
-        self._begun = self._last = time.monotonic()
-        _log.info("%s: begins", stage)
-
-    def update(self, counts: Counts) -> None:
-        """Log the batch, and draw at most ten times a second."""
-        now, dropped = time.monotonic(), sum(counts.dropped.values())
-        _log.debug("%s: seen %d, kept %d, dropped %d rows so far", self._stage, counts.seen, counts.kept, dropped)
-        if not self._show or now - self._last < 0.1:
-            return
-        self._last = now
-        rate = counts.seen / max(now - self._begun, 1e-9)
-        line = f"{self._stage}: {counted(counts.seen, 'row')}, {rate:,.0f}/s, kept {counts.kept:,}, dropped {dropped:,}"
-        # A line that wraps could not be cleared.
-        self._stream.write(CLEAR + line[: shutil.get_terminal_size().columns - 1])
-        self._stream.flush()
-
-    def close(self) -> None:
-        """Clear the line."""
-        _log.info("%s: ends after %.1f s", self._stage, time.monotonic() - self._begun)
-        if self._show:
-            self._stream.write(CLEAR)
-            self._stream.flush()
 
 
 CLEAR = "\r\x1b[K"

@@ -21,9 +21,10 @@ from negforge.inputs import Decisions, Input, by_anchor, check_ids, limited, ope
 from negforge.labels import column_of, labelled, standing, without_refuted
 from negforge.options import Settings, check, settings_of
 from negforge.prepared import Prepared, prepare, recorded
+from negforge.progress import Progress
 from negforge.records import DROP_NAMES, NEGATIVES, Kind, Negatives, Pairs, Table, check_collisions, conform
 from negforge.registry import Operator
-from negforge.report import Counts, Progress, Report
+from negforge.report import Counts, Report, counted, score_steps
 from negforge.sinks import Sink, scratch_for, split_dropped
 from negforge.tables import History, Source
 
@@ -98,6 +99,7 @@ def run_stage(
             for frame in frames:
                 sink.write(frame)
                 progress.update(run.counts)
+            progress.phase("writing")
             counts = run.counts.document(generates=stage.operator.verb == "generate")
             digests = sink.digests.named()
             entry = {**run.entry, "counts": counts, "rows_digest": digests["rows_digest"]}
@@ -196,17 +198,23 @@ class _Run:
         opened = open_input(_sources(self.stage), reads.kind, self.scratch / "in", limit_bytes=self.limit_bytes, twice=twice)
         self.counts.collapsed = opened.collapsed
         self._input = opened
+        if self.settings.limit is None:
+            self.progress.expect(opened.rows)
         return opened
 
     @functools.cache  # noqa: B019 - one run, one object
     def _sides(self) -> dict[str, Table]:
+        if self.operator.sides:
+            self.progress.phase("reading " + " and ".join(f"--{name.replace('_', '-')}" for name in self.operator.sides))
         return {
             name: side_table(kind, self.stage.sides[name], self.scratch / f"side-{name}", self.limit_bytes)
             for name, kind in self.operator.sides.items()
         }
 
     def _prepare(self) -> Prepared:
-        return prepare(self.operator, self.stage.options, self.settings, self._sides(), self._folder("state"), self.memory)
+        sides = self._sides()
+        self.progress.phase("preparing")
+        return prepare(self.operator, self.stage.options, self.settings, sides, self._folder("state"), self.memory)
 
     def _folder(self, name: str) -> Path:
         path = self.scratch / name
@@ -238,6 +246,8 @@ class _Run:
         names = [place.name if isinstance(place, Source) else str(place) for place in places]
         table = check_ids(iter(readers), kind, self.scratch / "in", self.limit_bytes, [], names)
         self.counts.collapsed = table.collapsed
+        if self.settings.limit is None:
+            self.progress.expect(table.rows)
 
         def frames() -> Iterator[pl.DataFrame]:
             for frame in limited(table, self.settings.limit).batches(self.settings.batch_size):
@@ -263,6 +273,7 @@ class _Run:
             check_collisions(found.columns, kind, name)
             yield conform(found, kind, name, done)
             done += found.height
+            self.progress.phase(f"reading {name}, {counted(done, 'row')}")
 
     # -- generate --------------------------------------------------------------------------------------------------
 
@@ -353,6 +364,7 @@ class _Run:
             rows = keys.with_columns(pl.Series("row", np.arange(done, done + frame.height), dtype=pl.Int64))
             narrow.add(rows.drop("group"), keys["group"].to_numpy())
             done += frame.height
+            self.progress.phase(f"comparing, {counted(done, 'row')}")
         decisions = Decisions(self.scratch, self.limit_bytes)
         for part, group in narrow.parts():
             decisions.add(prepared.call(self.operator.function, Negatives(part.with_columns(pl.Series("group", group)))))
@@ -454,6 +466,7 @@ def map_batch(prepared: Prepared, frame: pl.DataFrame) -> tuple[pl.DataFrame, Co
                 counts.labels[label] += number
         else:
             made = frame.with_columns(answer.get_columns())
+            counts.scores.update(score_steps(answer))
         made = made.with_columns(pl.lit(None, pl.String).alias(name) for name in DROP_NAMES)
     return made.select(NEGATIVES.ordered(made.columns)), counts
 

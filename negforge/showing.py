@@ -57,7 +57,9 @@ def _wrapped(text: str, indent: int) -> list[str]:
 def _counts(counts: dict[str, Any]) -> str:
     parts = []
     for key, value in counts.items():
-        if isinstance(value, dict):
+        if key == "scores":
+            parts += [f"{name} median {score['median']:g}" for name, score in value.items()]
+        elif isinstance(value, dict):
             parts += [f"{key} " + ", ".join(f"{name} {number:,}" for name, number in value.items())] if value else []
         elif value or key in ("seen", "kept", "asked", "emitted"):
             parts.append(f"{key} {value:,}")

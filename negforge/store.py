@@ -122,7 +122,8 @@ class Dataset:
                 yield from plain_batches(path, rows)
 
         name = f"{self.path}@v{version}"
-        return Source(name, batches, manifest["kind"], manifest["clustered"], manifest["stages"])
+        rows = sum(file["rows"] for file in files)
+        return Source(name, batches, manifest["kind"], manifest["clustered"], manifest["stages"], rows=rows)
 
     def _check_size(self, file: dict[str, Any], version: int) -> None:
         path = self.path / file["path"]

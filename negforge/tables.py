@@ -21,6 +21,7 @@ from typing import IO, Any
 import polars as pl
 import pyarrow as pa
 import pyarrow.ipc
+import pyarrow.parquet as pq
 
 from negforge import formats
 from negforge.errors import InputError, UsageError, listed, near
@@ -41,7 +42,8 @@ class Source:
 
     name: for messages. kind: what negforge wrote in it, empty for a foreign file. clustered: whether rows of an anchor stand
     together. history: the stages that made it; for a pipe, complete only once all batches were read. once: whether it can
-    be read only once. batches: a function of the batch size; the frames of a foreign text format may grow (see `formats`).
+    be read only once. rows: kept and dropped ones, where they are known before. batches: a function of the batch size; the
+    frames of a foreign text format may grow (see `formats`).
     """
 
     name: str
@@ -50,6 +52,7 @@ class Source:
     clustered: bool = False
     history: History = field(default_factory=list)
     once: bool = False
+    rows: int | None = None
 
 
 def format_of(path: str) -> tuple[str, str]:
@@ -122,7 +125,15 @@ def _from_file(path: Path) -> Source:
     _open(path).close()
     if packed and path.stat().st_size == 0:
         raise InputError(f"{path} is empty", "even of nothing, a packed file has some bytes", "fetch or make it again")
-    return _source(lambda: _unpacked(path, form, packed), form, str(path), path)
+    source = _source(lambda: _unpacked(path, form, packed), form, str(path), path)
+    if form == "parquet" and not packed:
+        source.rows = (source.rows or 0) + _parquet_rows(path)
+    return source
+
+
+def _parquet_rows(path: Path) -> int:
+    with _whole(str(path)):
+        return int(pq.read_metadata(path).num_rows)
 
 
 def _open(path: Path) -> IO[bytes]:
@@ -202,6 +213,7 @@ def _describe(source: Source, schema: pa.Schema, path: Path | None) -> None:
             yield from plain_batches(twin, rows)
 
         source.batches = both
+        source.rows = _parquet_rows(twin)
 
 
 def dropped_twin(path: Path) -> Path:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-import logging
-import shutil
-import sys
+import math
 import unicodedata
 from collections import Counter
 from pathlib import Path
@@ -18,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import negforge
-from negforge.report import Counts, Progress, Report, counted, document, preview, printable
+from negforge.report import Counts, Report, counted, document, preview, printable, score_steps
 from negforge.sinks import Outcome
 
 GENERATED: dict[str, Any] = {
@@ -132,41 +130,6 @@ def test_a_document_is_json_and_harmless(value: Any) -> None:
     assert text.replace("\n", "").isprintable() or text == "\n"
 
 
-class Terminal(io.StringIO):
-    """A stream that says it is a terminal."""
-
-    def isatty(self) -> bool:
-        """It is."""
-        return True
-
-
-def test_progress_is_one_line_that_fits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A line longer than the terminal would wrap and could not be cleared; at the end nothing is left."""
-    stream = Terminal()
-    monkeypatch.setattr(sys, "stderr", stream)
-    monkeypatch.setattr(shutil, "get_terminal_size", lambda: __import__("os").terminal_size((40, 24)))
-    progress = Progress("generate mine.bm25", show=True)
-    progress._last -= 1
-    progress.update(Counts(seen=123456, kept=1000, dropped=Counter({"a": 3})))
-    progress.close()
-    drawn = stream.getvalue().split("\r\x1b[K")
-    assert drawn[-1] == ""
-    assert drawn[1].startswith("generate mine.bm25: 123,456 rows, ")
-    assert len(drawn[1]) < 40
-
-
-def test_progress_is_silent_and_logs(capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> None:
-    """Off a terminal nothing is drawn; INFO is a line a stage, DEBUG one a batch."""
-    with caplog.at_level(logging.DEBUG, logger="negforge"):
-        progress = Progress("filter top", show=False)
-        progress.update(Counts(seen=5, kept=4, dropped=Counter({"a": 1})))
-        progress.close()
-    assert capsys.readouterr().err == ""
-    levels = [(one.levelname, one.getMessage()) for one in caplog.records]
-    assert levels[1] == ("DEBUG", "filter top: seen 5, kept 4, dropped 1 rows so far")
-    assert [level for level, _ in levels] == ["INFO", "DEBUG", "INFO"]
-
-
 def test_a_preview_fits_and_is_harmless(monkeypatch: pytest.MonkeyPatch) -> None:
     """Texts are cut to the width, in the order anchor, positive, negative, label, and escapes in them are shown as such."""
     monkeypatch.setenv("COLUMNS", "60")
@@ -177,3 +140,35 @@ def test_a_preview_fits_and_is_harmless(monkeypatch: pytest.MonkeyPatch) -> None
     assert lines[0].split() == ["anchor", "positive", "negative", "label"]
     assert all(len(line) <= 60 and line.isprintable() for line in lines)
     assert "\\x1b[31m" in lines[1]
+
+
+# -- scores ------------------------------------------------------------------------------------------------------------
+
+
+@given(
+    st.lists(st.one_of(st.none(), st.floats(-1e9, 1e9), st.sampled_from([0.0, -0.0, float("nan"), float("inf")])), max_size=60),
+    st.integers(1, 9),
+)
+def test_quantiles_of_scores_are_within_a_hundredth_whatever_the_batches(values: list[float | None], size: int) -> None:
+    """Smallest, quartiles and largest of the finite scores; batches in any order add up to the same."""
+    frame = pl.DataFrame({"score_a b": pl.Series(values, dtype=pl.Float64), "score_text": ["x"] * len(values)})
+    counts, backwards = Counts(), Counts()
+    pieces = [*frame.iter_slices(size)]
+    for piece in pieces:
+        counts.add(Counts(scores=score_steps(piece)))
+    for piece in reversed(pieces):
+        backwards.add(Counts(scores=score_steps(piece)))
+    assert counts == backwards
+    finite = sorted(value for value in values if value is not None and math.isfinite(value))
+    found = counts.document(generates=False).get("scores", {})
+    assert [*found] == (["score_a b"] if finite else [])
+    for word, share in {"min": 0.0, "p25": 0.25, "median": 0.5, "p75": 0.75, "max": 1.0}.items() if finite else ():
+        exact = finite[max(1, math.ceil(share * len(finite))) - 1]
+        assert found["score_a b"][word] == pytest.approx(exact, rel=0.011)
+
+
+def test_scores_are_told_in_the_summary() -> None:
+    """A line a score."""
+    counts = Counts(seen=2, kept=2, scores=score_steps(pl.DataFrame({"score_x": [1.0, 3.0]})))
+    report = Report("score x", counts.document(generates=False), Outcome("x.parquet", 2, 0, {"rows_digest": "0"}), 1.0)
+    assert "  score_x: min 1, p25 1, median 1, p75 3, max 3" in "\n".join(report.lines()).replace("2.99", "3").replace("3.01", "3")
