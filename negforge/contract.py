@@ -22,7 +22,8 @@ class Declares:
     an anchor (`anchor`), or a narrow table of all rows (`table`). reads, writes: kinds of table.
     Generators: `label`, `opposition` and `evidence` of a fresh row; `verifiers` run after it; `candidates` is a regular
     expression (Rust dialect) that runs over the whole column first; `edits` says that it yields `Edit`s of a text.
-    Verifiers: `proves` lists the verdicts that decide alone; `columns` are the columns it looks at.
+    Verifiers: `proves` lists the verdicts that decide alone, `doubts` those that only make a negative `unknown` until a vote or
+    a proof decides; `columns` are the columns it looks at.
     fixed: settings of a library that cannot be changed but belong in the record.
     """
 
@@ -39,6 +40,7 @@ class Declares:
     candidates: str = ""
     edits: bool = False
     proves: tuple[Verdict, ...] = ()
+    doubts: tuple[Verdict, ...] = ()
     columns: tuple[str, ...] = ()
     fixed: dict[str, Any] = field(default_factory=dict)
 

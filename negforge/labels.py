@@ -44,19 +44,22 @@ def labelled(frame: pl.DataFrame) -> pl.DataFrame:
     """The frame with `label` made anew.
 
     A proof decides: a verdict that its verifier declares it proves. Two proofs that contradict each other leave `unknown`.
-    Without a proof the verdicts vote: agreement decides, disagreement is `unknown`, no vote leaves the initial label.
+    Without a proof the verdicts vote: agreement decides, disagreement is `unknown`. Without a vote a doubt, a verdict `positive`
+    that its verifier declares to be no more, makes a negative `unknown`; without one the initial label stays.
     """
-    proofs = {column_of(name): operator.declared.get("proves", ()) for name, operator in registry.operators("verify").items()}
+    verifiers = {column_of(name): operator.declared for name, operator in registry.operators("verify").items()}
     columns = [name for name in frame.columns if name.startswith(PREFIX)]
-    proven = {
-        verdict: _any((pl.col(name) == verdict).fill_null(value=False) for name in columns if verdict in proofs.get(name, ()))
-        for verdict in ("positive", "negative")
-    }
-    voted = {
-        verdict: _any((pl.col(name) == verdict).fill_null(value=False) for name in columns if verdict not in proofs.get(name, ()))
-        for verdict in ("positive", "negative")
-    }
-    rule = pl.col("initial_label")
+
+    def weight(name: str, verdict: str) -> str:
+        declared = verifiers.get(name, {})
+        return next((one for one in ("proves", "doubts") if verdict in declared.get(one, ())), "votes")
+
+    def given(verdict: str, by: str) -> pl.Expr:
+        return _any((pl.col(name) == verdict).fill_null(value=False) for name in columns if weight(name, verdict) == by)
+
+    doubted = given("positive", "doubts") & (pl.col("initial_label") == "negative")
+    rule = pl.when(doubted).then(pl.lit("unknown")).otherwise(pl.col("initial_label"))
+    voted, proven = ({verdict: given(verdict, by) for verdict in ("positive", "negative")} for by in ("votes", "proves"))
     for found in (voted, proven):  # the later one wins
         rule = (
             pl.when(found["positive"] & found["negative"])

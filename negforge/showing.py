@@ -115,6 +115,7 @@ def facts(operator: Operator) -> list[tuple[str, str]]:
         "evidence": "Evidence",
         "verifiers": "Verified by",
         "proves": "Proves",
+        "doubts": "Doubts",
         "languages": "Languages",
         "fixed": "Fixed",
     }
