@@ -248,6 +248,8 @@ def _counts(manifest: dict[str, Any], rows: _Rows, where: str) -> Iterator[Findi
             yield Finding("counts", "in the report, seen is not kept + dropped", where, _AGAIN)
         if report["kept"] != rows.digests.kept:
             yield Finding("counts", f"the report counts {report['kept']:,} kept rows, there are {rows.digests.kept:,}", where, _RESTORE)
+    if verb == "merge" and report["seen"] != report["kept"] + sum(report["dropped"].values()) + report["collapsed"] + report["united"]:
+        yield Finding("counts", "in the report, seen is not kept + dropped + collapsed + united", where, _AGAIN)
     if verb == "generate" and {"asked", "emitted", "refused", "short"} <= report.keys():
         slots = report["emitted"] + sum(report["refused"].values()) + report["short"]
         if report["asked"] != slots:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import shlex
 import shutil
 import sys
 from collections.abc import Iterator
@@ -187,6 +188,65 @@ def show(
     from negforge.showing import show_dataset
 
     sys.stdout.write(show_dataset(dataset, rows=rows, as_json=json_))
+    return 0
+
+
+@app.command(cls=Command, context_settings=SETTINGS)
+def merge(
+    tables: Annotated[list[str], typer.Argument(metavar="TABLE...", help="Datasets, DIR@v2, files or - of one kind.", show_default=False)],
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", metavar="OUT", help="A file or a dataset folder.", show_default=False)
+    ] = None,
+    to: Annotated[str | None, typer.Option("--to", metavar="FORMAT", help="Print rows as jsonl, csv or arrow.", show_default=False)] = None,
+    scores: Annotated[str, typer.Option("--scores", metavar="RULE", help="Of two values of one score: error, higher or lower.")] = "error",
+    kept_wins: Annotated[
+        bool, typer.Option("--kept-wins/--dropped-wins", help="Keep a row that one table keeps and another dropped.")
+    ] = False,
+    shards: Annotated[
+        str | None, typer.Option("--shards", metavar="N", help="Shards of a dataset: a power of two.", show_default=False)
+    ] = None,
+    keep_labels: Annotated[
+        list[str] | None,
+        typer.Option("--keep-labels", metavar="LABEL", help="A label to publish beside `negative`. Repeatable.", show_default=False),
+    ] = None,
+    max_memory: _MaxMemory = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print the report as one JSON document.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no summary.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log each batch.")] = False,
+) -> int:
+    """Unite tables of one kind: equal rows become one, and a row judged in several tables keeps every score and verdict.
+
+    The label is made anew from all verdicts, and a proof is never withdrawn. A row that one table dropped is dropped, with its
+    reason, unless --kept-wins. An id with two contents is an error, and so are two values of one score unless --scores says
+    which. The order of the tables does not matter. Equal texts under different ids stay: `dedupe exact` is for these.
+    """
+    from negforge.merging import SCORES, Rules
+    from negforge.merging import merge as merged
+    from negforge.options import settings_given
+    from negforge.outputs import check_output, for_datasets, over_input
+    from negforge.report import document, drawable
+    from negforge.sinks import Sink, sink_for
+
+    interruptible()
+    settings = settings_given("negforge merge", shards=shards, keep_labels=keep_labels, max_memory=max_memory)
+    faults = [*check_output(output, to), *over_input(output, tables), *for_datasets(output, settings)]
+    if scores not in SCORES:
+        faults.append(OptionError("scores", f"takes one of {listed(SCORES)}, not {scores!r}", mend=did_you_mean(scores, SCORES, "")))
+    if json_ and output in (None, "-"):
+        faults.append(UsageError("--json and the rows both want standard output", mend="pass -o FILE or -o DIR"))
+    if faults:
+        raise together(faults, "negforge merge")
+
+    def make_sink(kind: Any, clustered: bool) -> Sink:
+        return sink_for(output, to, kind, clustered=clustered, settings=settings)
+
+    with _logging(verbose=verbose):
+        show = drawable(sys.stderr) and not quiet
+        report = merged(tables, make_sink, Rules(scores, kept_wins), output=output, max_memory=settings.max_memory, show_progress=show)
+    if json_:
+        sys.stdout.write(document(report.document()))
+    if not quiet:
+        say("\n".join([*report.lines(), *([] if output in (None, "-") else [f"  next: negforge check {shlex.quote(str(output))}"])]))
     return 0
 
 

@@ -202,7 +202,7 @@ def check_ids(
                 kept = frame.filter(pl.Series(~mask)) if mask.any() else frame
                 if kept.height:
                     some = True
-                    yield _aligned(kept, schema)
+                    yield aligned(kept, schema)
         if not some:
             yield pl.DataFrame(schema=schema)
 
@@ -291,8 +291,9 @@ def _common_schema(pieces: list[_Piece]) -> dict[str, pl.DataType]:
     return {name: without_null(dtype) for name, dtype in schema.items()}
 
 
-def _aligned(frame: pl.DataFrame, schema: dict[str, pl.DataType]) -> pl.DataFrame:
-    if dict(frame.schema) == schema:
+def aligned(frame: pl.DataFrame, schema: dict[str, pl.DataType]) -> pl.DataFrame:
+    """The frame with the columns and types of a schema, null where it has none. InputError for values that fit no such type."""
+    if [*frame.schema.items()] == [*schema.items()]:
         return frame
     try:
         return frame.select(

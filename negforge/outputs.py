@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from negforge.errors import OptionError, UsageError, near
+from negforge.options import Settings
 from negforge.runner import Stage
 from negforge.tables import dropped_twin, format_of
 
@@ -20,28 +22,33 @@ def check_output(output: str | None, to: str | None, stage: Stage | None = None)
     """
     faults = _place(output, to)
     if stage is not None:
-        faults += unused(output, stage) + _over_input(output, stage)
+        read = [one for one in (*stage.inputs, *stage.sides.values()) if isinstance(one, str)]
+        faults += unused(output, stage) + over_input(output, read)
     return faults
 
 
-def _over_input(output: str | None, stage: Stage) -> list[UsageError]:
-    """A file that is an input of its own stage would be replaced, with the dropped rows beside it."""
+def over_input(output: str | None, read: Sequence[str]) -> list[UsageError]:
+    """A file that is an input of its own command would be replaced, with the dropped rows beside it."""
     if output in (None, "-") or not format_of(Path(str(output)).name)[0]:
         return []
-    read = [one for one in (*stage.inputs, *stage.sides.values()) if isinstance(one, str) and one != "-"]
-    if Path(str(output)).resolve() not in {Path(one).resolve() for one in read}:
+    if Path(str(output)).resolve() not in {Path(one).resolve() for one in read if one != "-"}:
         return []
     return [UsageError(f"-o {output} is also an input", "it would be replaced, and the dropped rows beside it", "name another file")]
 
 
 def unused(output: str | None, stage: Stage) -> list[UsageError]:
-    """Options that only a dataset has a use for, given to another output."""
+    """Options that only a dataset has a use for, given to another output of a stage."""
+    return for_datasets(output, stage.settings, exports=stage.operator.verb == "export")
+
+
+def for_datasets(output: str | None, settings: Settings, *, exports: bool = False) -> list[UsageError]:
+    """As `unused`, of any command. exports: whether labels say what goes out, also into a file."""
     if output not in (None, "-") and not format_of(Path(str(output)).name)[0]:
         return []
     faults: list[UsageError] = []
-    if stage.settings.shards is not None:
+    if settings.shards is not None:
         faults.append(OptionError("shards", "is for a dataset folder", mend="pass -o DIR, or leave it out"))
-    if stage.settings.keep_labels and stage.operator.verb != "export":
+    if settings.keep_labels and not exports:
         faults.append(OptionError("keep_labels", "is for a dataset folder", "a file or a pipe has rows of every label", "leave it out"))
     return faults
 

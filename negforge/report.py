@@ -196,6 +196,11 @@ class Report:
             lines.append("source lines that make no row: " + reasons(counts["skipped"]))
         if counts.get("collapsed"):
             lines.append(f"equal rows collapsed: {counts['collapsed']:,}")
+        if "united" in counts:
+            lines.append(
+                f"rows united with others of their id: {counts['united']:,}; relabelled: {counts['relabelled']:,}; "
+                f"kept in one table and dropped in another: {counts['dropped_elsewhere']:,}"
+            )
         lines.append(self._place())
         if not self._passes:
             lines.append(f"rows_digest {self.outcome.digests['rows_digest']}")

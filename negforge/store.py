@@ -459,6 +459,7 @@ class DatasetSink(Sink):
                 # Rows of another label stand apart, so reading all rows does not meet an anchor's rows together.
                 "clustered": rest == self.digests.lost and not self._placed(self._empty),
                 "stages": history,
+                **({"parents": history[-1]["parents"]} if history and "parents" in history[-1] else {}),
                 "report": report,
             }
             number, unchanged = self._dataset.publish(self._stage, manifest)

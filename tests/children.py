@@ -19,8 +19,9 @@ import pyarrow.parquet as pq
 from negforge import resuming
 from negforge.engine import Scratch, collect, ordered_map
 from negforge.errors import InputError
+from negforge.merging import Rules, merge
 from negforge.pipeline import load, run_steps
-from negforge.records import NEGATIVES
+from negforge.records import NEGATIVES, Kind
 from negforge.sinks import Outcome
 from negforge.store import DatasetSink
 
@@ -115,7 +116,16 @@ def _run_job(job: dict[str, Any]) -> dict[str, Any]:
     return {"skipped": sum(one.skipped for one in reports), "resumed": sum(one.resumed for one in reports)}
 
 
-_JOBS = {"write": _write_job, "run": _run_job}
+def _merge_job(job: dict[str, Any]) -> dict[str, Any]:
+    """Unite tables into a version; with `memory` 1, all is spilled."""
+
+    def make(kind: Kind, _: bool) -> DatasetSink:
+        return DatasetSink(kind, Path(job["path"]), shards=job.get("shards"), keep_labels=[], max_memory=job.get("memory"))
+
+    return {"version": merge(job["inputs"], make, Rules(), output=job["path"], max_memory=job.get("memory")).outcome.version}
+
+
+_JOBS = {"write": _write_job, "run": _run_job, "merge": _merge_job}
 
 
 def _child(job: dict[str, Any], pipe: int) -> None:

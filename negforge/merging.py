@@ -1,0 +1,326 @@
+"""Unites tables of one kind: equal rows become one, and one negative that was judged in several tables keeps every judgement.
+
+What a row is about must be the same wherever its id is; what was found out about it is united. Only narrow keys are held of
+all rows; whole rows wait in partitions only where an id is in several tables with something to unite.
+Source: Eventual-Inc/Daft#3112 (writes that may be repeated) and MinishLab/semhash#49 (other columns, and reasons, survive).
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from negforge import registry, rng
+from negforge.engine import Partitioner, machine_memory
+from negforge.errors import InputError, UsageError, listed
+from negforge.formats import merged, without_null
+from negforge.inputs import Input, aligned, open_input, sources_of
+from negforge.labels import PREFIX, column_of, labelled, without_refuted
+from negforge.records import DROP_NAMES, KINDS, Kind
+from negforge.report import Counts, Progress, Report
+from negforge.runner import MakeSink
+from negforge.sinks import Digests, scratch_for, split_dropped
+from negforge.store import DatasetSink, order_frame
+from negforge.tables import History, Source
+
+SCORES = ("error", "higher", "lower")
+_ROWS = 1 << 15
+_ALONE, _REPEAT, _UNITE = range(3)
+_SETS = ("evidence", "source_ids")  # lists that are united
+_VERDICTS = ("negative", "unknown", "positive")  # the later one stands: a text that may be right ships as no negative
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What stands where tables disagree. scores: of two values under one name. kept_wins: a row that one table keeps is kept."""
+
+    scores: str = "error"
+    kept_wins: bool = False
+
+
+@dataclass
+class _Table:
+    """An input, with what became known of it as it was read."""
+
+    name: str
+    input: Input
+    digests: Digests
+    seen: int = 0
+
+
+@dataclass
+class _Tally:
+    """What became of the rows. Every row seen is kept, dropped, collapsed (equal to another) or united with one of its id."""
+
+    collapsed: int = 0
+    united: int = 0
+    relabelled: int = 0
+    dropped_elsewhere: int = 0
+    schema: dict[str, pl.DataType] = field(default_factory=dict)
+
+
+def merge(
+    inputs: Sequence[str | pl.DataFrame],
+    make_sink: MakeSink,
+    rules: Rules,
+    *,
+    output: str | None = None,
+    max_memory: int | None = None,
+    show_progress: bool = False,
+) -> Report:
+    """Unite tables and publish the rows through the sink, whatever the order of the inputs.
+
+    A row dropped in one table and kept in another is dropped, with its reason, unless `rules.kept_wins`. A verdict that proves
+    is never withdrawn; of two that do not, the one that speaks more against the negative stands. A schedule's `position` does
+    not survive. InputError for an id with two contents, and for two values of one score unless `rules.scores` says which.
+    """
+    begun = time.monotonic()
+    limit = (max_memory or machine_memory() // 4) // 8
+    progress = Progress("merge", show=show_progress)
+    with scratch_for(output) as scratch:
+        sink = None
+        try:
+            sources = sources_of(inputs)
+            kind = _kind_of(sources)
+            tables = [
+                _Table(source.name, open_input([source], kind, scratch.path / f"in-{n}", limit_bytes=limit, twice=True), Digests(kind))
+                for n, source in enumerate(sources)
+            ]
+            tally = _Tally()
+            roles = _roles(tables, tally, kind, scratch.path, limit, progress)
+            sink = make_sink(kind, True)
+            rows = _united(tables, roles, rules, tally, kind, Partitioner(scratch.path / "unite", limit))
+            for frame in rows if isinstance(sink, DatasetSink) else _in_order(rows, kind, scratch.path, limit):
+                sink.write(frame)
+                progress.update(Counts(seen=sink.digests.kept + sink.digests.lost, kept=sink.digests.kept))
+            history, parents = _histories(tables)
+            counts: dict[str, Any] = {"seen": len(roles), "kept": sink.digests.kept, "dropped": {}}
+            counts |= {"dropped": {"before": sink.digests.lost}} if sink.digests.lost else {}
+            counts |= {name: getattr(tally, name) for name in ("collapsed", "united", "relabelled", "dropped_elsewhere")}
+            entry = {
+                "stage": "merge",
+                "version": 1,
+                "options": {"scores": rules.scores, "kept_wins": rules.kept_wins},
+                "seed": 0,
+                "parents": parents,
+                "counts": counts,
+                "rows_digest": sink.digests.named()["rows_digest"],
+            }
+            outcome = sink.finish([*history, entry], counts)
+        except BaseException:
+            if sink is not None:
+                sink.abort()
+            raise
+        finally:
+            progress.close()
+    return Report("merge", counts, outcome, time.monotonic() - begun)
+
+
+def _kind_of(sources: list[Source]) -> Kind:
+    """The one kind of all inputs; rows of a foreign file are read as that kind."""
+    kinds = {source.kind: source.name for source in sources if source.kind}
+    if not kinds:
+        raise InputError("none of the tables was written by negforge", listed(source.name for source in sources), "ingest them first")
+    if len(kinds) > 1:
+        there = listed(f"{name} is a table of {kind}" for kind, name in kinds.items())
+        raise InputError("tables of several kinds cannot be united", there, "merge tables of one kind")
+    (kind,) = kinds
+    if kind not in KINDS:
+        raise UsageError(
+            f"{kinds[kind]} is an export", "a trainer's layout has no ids to unite rows by", "merge the negatives, then export"
+        )
+    return KINDS[kind]
+
+
+# -- which rows have to do with each other -----------------------------------------------------------------------------
+
+
+def _roles(tables: list[_Table], tally: _Tally, kind: Kind, folder: Path, limit: int, progress: Progress) -> NDArray[np.uint8]:
+    """For each row: it has its id alone, repeats another row wholly, or is to be united with others of its id.
+
+    (id hash, row number, hash of all columns) of each row is all that is compared.
+    """
+    narrow = Partitioner(folder / "ids", limit)
+    done = 0
+    for table in tables:
+        for frame in _batches(table):
+            _widen(tally.schema, frame, table.name)
+            table.digests.add(*split_dropped(frame))
+            table.seen += frame.height
+            if frame.height:
+                known: dict[str, rng.Lanes] = {}
+                high, low = rng.frame_lanes(frame, ["id"], known)
+                rows = {"low": low, "whole": rng.row_hashes(frame, known), "row": np.arange(done, done + frame.height)}
+                narrow.add(pl.DataFrame(rows), high)
+            done += frame.height
+            progress.update(Counts(seen=done, kept=done))
+    if any(name in tally.schema for name in DROP_NAMES):
+        tally.schema |= dict.fromkeys(DROP_NAMES, pl.String())
+    declared = [column.name for column in kind.columns if column.name in tally.schema]
+    names = [*declared, *sorted(tally.schema.keys() - {*declared})]
+    tally.schema = {name: without_null(tally.schema[name]) for name in names}
+    roles = np.zeros(done, dtype=np.uint8)
+    for part, high in narrow.parts():
+        ordered = part.with_columns(pl.Series("high", high)).sort("high", "low", "whole", "row")
+        one = ordered["row"].to_numpy()
+        same = np.zeros(ordered.height, dtype=bool)
+        for name in ("high", "low"):
+            cells = ordered[name].to_numpy()
+            same[1:] = (cells[1:] == cells[:-1]) & (same[1:] | (name == "high"))
+        whole = ordered["whole"].to_numpy()
+        equal = same.copy()
+        equal[1:] &= whole[1:] == whole[:-1]
+        group = np.cumsum(~same) - 1
+        contents = np.bincount(group, weights=~equal)
+        roles[one[equal]] = _REPEAT
+        roles[one[~equal & (contents[group] > 1)]] = _UNITE
+    tally.collapsed = int((roles == _REPEAT).sum())
+    return roles
+
+
+def _batches(table: _Table) -> Iterator[pl.DataFrame]:
+    """A table's rows. The places of a schedule are of one table alone: united, they would say nothing."""
+    for frame in table.input.batches(_ROWS):
+        yield frame.drop("position") if table.input.kind.column("position") and "position" in frame.columns else frame
+
+
+def _widen(schema: dict[str, pl.DataType], frame: pl.DataFrame, name: str) -> None:
+    for column, dtype in frame.schema.items():
+        both = merged(schema.get(column, dtype), dtype)
+        if both is None:
+            there = f"{schema[column]} in an earlier table, {dtype} in {name}"
+            raise InputError(f"column '{column}' is of two types", there, "convert one of them to the other's type")
+        schema[column] = both
+
+
+# -- rows --------------------------------------------------------------------------------------------------------------
+
+
+def _united(
+    tables: list[_Table], roles: NDArray[np.uint8], rules: Rules, tally: _Tally, kind: Kind, waiting: Partitioner
+) -> Iterator[pl.DataFrame]:
+    """Every row once: those alone as they are, then the united ones."""
+    done = 0
+    yield pl.DataFrame(schema=tally.schema)
+    for number, table in enumerate(tables):
+        for frame in _batches(table):
+            role = roles[done : done + frame.height]
+            done += frame.height
+            alone = frame if not role.any() else frame.filter(pl.Series(role == _ALONE))
+            if alone.height:
+                yield aligned(alone, tally.schema)
+            if (role == _UNITE).any():
+                several = aligned(frame.filter(pl.Series(role == _UNITE)), tally.schema)
+                waiting.add(several.with_columns(pl.lit(number, pl.Int64).alias("__source")), rng.hash64(several["id"]))
+    names = [table.name for table in tables]
+    for part, _ in waiting.parts():
+        yield _unite(part, rules, tally, kind, names)
+
+
+def _unite(part: pl.DataFrame, rules: Rules, tally: _Tally, kind: Kind, names: list[str]) -> pl.DataFrame:
+    """One row of each id: what it is about, which must be the same, with all that was found out about it."""
+    has_drops = "dropped_by" in part.columns
+    rows = part.sort("id", *(DROP_NAMES if has_drops else ()), "__source", nulls_last=not rules.kept_wins, maintain_order=True)
+    content, agreed = [], []
+    for name in tally.schema:
+        if name == "id" or name in DROP_NAMES or (name == "label" and kind.column("initial_label") is not None):
+            continue
+        if name.startswith(PREFIX) and kind.column(name) is not None:
+            order = _standing(name)
+            ranks = pl.col(name).replace_strict(order, list(range(len(order))), default=None, return_dtype=pl.Int64)
+            chosen = ranks.max().replace_strict(list(range(len(order))), order, default=None, return_dtype=pl.String)
+            agreed.append(chosen.alias(name))
+        elif name in _SETS and kind.column(name) is not None:
+            agreed.append(pl.col(name).drop_nulls().explode(empty_as_null=False).unique().sort().alias(name))
+        elif name == "operator_version" and kind.column(name) is not None:
+            agreed.append(pl.col(name).max())
+        elif name.startswith("score_") and kind.column(name) is not None and rules.scores != "error":
+            agreed.append(pl.col(name).max() if rules.scores == "higher" else pl.col(name).min())
+        else:
+            content.append(name)
+    _refuse(rows, content, names)
+    one = rows.group_by("id", maintain_order=True).agg(
+        *(pl.col(name).drop_nulls().first() for name in content),
+        *agreed,
+        *(pl.col(name).first() for name in (DROP_NAMES if has_drops else ())),
+        *([pl.col("label").drop_nulls().unique().alias("__labels")] if "label" in rows.columns else []),
+        *([(pl.col("dropped_by").is_null().n_unique() > 1).alias("__both")] if has_drops else []),
+        pl.len().alias("__rows"),
+    )
+    if kind.column("initial_label") is not None:
+        one = without_refuted(labelled(one))
+        tally.relabelled += int((one["__labels"].list.len() > 1).sum()) + int(
+            ((one["__labels"].list.len() == 1) & (one["__labels"].list.first() != one["label"])).sum()
+        )
+    if has_drops:
+        tally.dropped_elsewhere += int(one["__both"].sum())
+    tally.united += int(one["__rows"].sum()) - one.height
+    return one.select(pl.col(name).cast(dtype) for name, dtype in tally.schema.items())
+
+
+def _standing(column: str) -> list[str]:
+    """Verdicts of a verifier from the one that gives way to all others to the one that stands: proofs last."""
+    proofs = next((one.declared.get("proves", ()) for name, one in registry.operators("verify").items() if column_of(name) == column), ())
+    return [*(one for one in _VERDICTS if one not in proofs), *(one for one in _VERDICTS if one in proofs)]
+
+
+def _refuse(rows: pl.DataFrame, content: list[str], names: list[str]) -> None:
+    """InputError for an id of which a column has two values; a null says nothing."""
+    hashes = [
+        pl.select(pl.when(rows[name].is_not_null()).then(pl.Series(rng.frame_lanes(rows, [name])[0]))).to_series().alias(name)
+        for name in content
+    ]
+    several = pl.DataFrame([rows["id"], *hashes]).group_by("id", maintain_order=True).agg(pl.col(content).drop_nulls().n_unique() > 1)
+    wrong = several.filter(pl.any_horizontal(content)) if content else several.clear()
+    if not wrong.height:
+        return
+    row_id = wrong["id"][0]
+    columns = [name for name in content if wrong[name][0]]
+    here = rows.filter(pl.col("id") == row_id)
+    cells = here[columns[0]].to_list()
+    first = next(place for place, cell in enumerate(cells) if cell is not None)
+    other = next(place for place, cell in enumerate(cells) if cell is not None and cell != cells[first])
+    one, two = sorted((names[here["__source"][place]], str(cells[place])) for place in (first, other))
+    where = f"{one[0]} and {two[0]} differ in {listed(columns)}: {one[1][:60]!r} and {two[1][:60]!r}"
+    if all(name.startswith("score_") for name in columns):
+        raise InputError(f"id {row_id!r} has two values of one score", where, "pass --scores higher or --scores lower, or score again")
+    raise InputError(f"id {row_id!r} has two contents", where, "give each content its own id, or merge the tables they came from")
+
+
+def _in_order(rows: Iterator[pl.DataFrame], kind: Kind, folder: Path, limit: int) -> Iterator[pl.DataFrame]:
+    """Rows in the order of a dataset, for a file or a pipe."""
+    parts = Partitioner(folder / "order", limit)
+    yield next(rows)
+    for frame in rows:
+        parts.add(frame, rng.hash64(frame[kind.clusters]))
+    for part, key in parts.parts():
+        yield order_frame(part, key, kind)[0]
+
+
+# -- where the rows came from ------------------------------------------------------------------------------------------
+
+
+def _histories(tables: list[_Table]) -> tuple[History, list[dict[str, Any]]]:
+    """The stages of all tables, each once, and the tables, with the places of their stages in that list."""
+    history: History = []
+    places: dict[str, int] = {}
+    parents: list[dict[str, Any]] = []
+    for table in sorted(tables, key=lambda one: (one.digests.named()["content_digest"], one.name)):
+        own = []
+        for entry in table.input.history:
+            text = json.dumps(entry, sort_keys=True, default=str)
+            if text not in places:
+                places[text] = len(history)
+                history.append(entry)
+            own.append(places[text])
+        rows = {"rows": table.digests.kept, "dropped": table.digests.lost}
+        parents.append({"name": table.name, **rows, **table.digests.named(), "stages": own})
+    return history, parents
