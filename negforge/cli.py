@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import shlex
 import shutil
 import sys
@@ -12,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from negforge import __version__, registry
+from negforge import __version__, plugins, registry
 from negforge.commands import FORMATS, GENERAL, SETTINGS, Command, Group, Root, verb_group
 from negforge.errors import OptionError, UsageError, did_you_mean, listed, together
 from negforge.exits import interruptible, say, whole_streams
@@ -25,6 +26,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings=SETTINGS,
 )
+
+
+def _plugins(folders: list[str] | None) -> None:
+    if folders:
+        os.environ[plugins.ENVIRONMENT] = plugins.named(folders, registry.VERBS)
 
 
 def _version(value: bool) -> None:
@@ -50,6 +56,17 @@ Stages read and write tables and pipe into each other:
 @app.callback(help=_HELP)
 def _app(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    folders: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--plugins",
+            metavar="DIR",
+            callback=_plugins,
+            is_eager=True,
+            help="A folder of operators of your own: DIR/generate/perturb/shout.py is `generate perturb.shout`. Repeatable.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Take the flags of the app."""
 
@@ -282,12 +299,11 @@ def check(
 
 
 for _name, _summary in registry.VERBS.items():
-    if registry.operators(_name):
-        _group = typer.Typer(
-            cls=verb_group(_name, _stage), help=_summary, rich_markup_mode=None, no_args_is_help=True, context_settings=SETTINGS
-        )
-        _group.callback(help=_summary)(_empty)
-        app.add_typer(_group, name=_name)
+    _group = typer.Typer(
+        cls=verb_group(_name, _stage), help=_summary, rich_markup_mode=None, no_args_is_help=True, context_settings=SETTINGS
+    )
+    _group.callback(help=_summary)(_empty)
+    app.add_typer(_group, name=_name)
 
 
 _operators = typer.Typer(cls=Group, rich_markup_mode=None, help="List the operators, or show one.", context_settings=SETTINGS)
@@ -302,11 +318,12 @@ def _list_operators(
     """List the operators, or show one."""
     if ctx.invoked_subcommand is not None:
         return
-    found = registry.every_operator()
+    for problem in plugins.missing():
+        say(f"warning: {problem}")
     if json_:
         from negforge.report import document
 
-        sys.stdout.write(document([{"verb": one.verb, "name": one.name, "summary": one.summary, **one.declared} for one in found]))
+        sys.stdout.write(document([one.document() for one in registry.every_operator()]))
         return
     sys.stdout.writelines(f"{line}\n" for line in registry.table(_columns()))
 

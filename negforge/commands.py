@@ -6,6 +6,7 @@ The three classes stand in for Typer's own. Its Click is vendored and not public
 from __future__ import annotations
 
 import inspect
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable
@@ -14,7 +15,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from negforge import registry
+from negforge import plugins, registry
 from negforge.errors import UsageError, did_you_mean, listed
 from negforge.exits import guarded, say, usage_error
 from negforge.registry import Operator
@@ -99,13 +100,20 @@ class Root(Group):
         sys.exit(code)
 
     def list_commands(self, ctx: Context) -> list[str]:
-        """The verbs in the order data flows, then the rest."""
+        """The verbs that have operators, in the order data flows, then the rest."""
         names = super().list_commands(ctx)
-        return [name for name in registry.VERBS if name in names] + [name for name in names if name not in registry.VERBS]
+        return [name for name in registry.VERBS if registry.operators(name)] + [name for name in names if name not in registry.VERBS]
 
     def _call(self, words: list[str]) -> int:
-        with self.make_context("negforge", words) as ctx:
-            return self.invoke(ctx) or 0
+        before = os.environ.get(plugins.ENVIRONMENT)
+        try:
+            with self.make_context("negforge", words) as ctx:
+                return self.invoke(ctx) or 0
+        finally:  # --plugins is for this command alone
+            if before is None:
+                os.environ.pop(plugins.ENVIRONMENT, None)
+            else:
+                os.environ[plugins.ENVIRONMENT] = before
 
 
 class Verb(Group):
@@ -127,6 +135,8 @@ class Verb(Group):
         """The real command. UsageError with the nearest name for one that is not there."""
         if ctx.resilient_parsing and args[0] not in self.list_commands(ctx):
             return None, None, []
+        if args[0] not in self.list_commands(ctx) and "--plugins" in args:
+            raise plugins.misplaced(f"negforge --plugins DIR {self.verb} {args[0]}")
         operator = registry.find(self.verb, args[0])
         return args[0], command_of(operator, type(self).run), args[1:]
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import polars as pl
 
+from negforge.errors import UsageError, did_you_mean, listed
 from negforge.records import Label, Opposition, Table
 
 Scope = Literal["row", "anchor", "table"]
+Cost = Literal["free", "model", "exec"]
 Verdict = Literal["negative", "positive", "unknown"]
 
 
@@ -31,7 +34,7 @@ class Declares:
     scope: Scope
     reads: type[Table] | None = None
     writes: type[Table] | None = None
-    cost: Literal["free", "model", "exec"] = "free"
+    cost: Cost = "free"
     languages: tuple[str, ...] = ()
     label: Label = "negative"
     opposition: Opposition = "neutral"
@@ -43,6 +46,46 @@ class Declares:
     doubts: tuple[Verdict, ...] = ()
     columns: tuple[str, ...] = ()
     fixed: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse values that mean nothing. Raises UsageError."""
+        for problem, mend in self._problems():
+            raise UsageError(f"DECLARES {problem}", mend=mend)
+
+    def _problems(self) -> Iterator[tuple[str, str]]:
+        if type(self.version) is not int or self.version < 1:
+            yield f"version {self.version!r}, which is no whole number from 1", "write version=1"
+        for name, values in _CLOSED.items():
+            value = getattr(self, name)
+            if value not in values:
+                yield (
+                    f"{name} {value!r}, which is none of {listed(values)}",
+                    did_you_mean(str(value), values, f"write {name}={values[0]!r}"),
+                )
+        for name in ("languages", "evidence", "verifiers", "proves", "columns"):
+            value = getattr(self, name)
+            if not isinstance(value, tuple) or not all(isinstance(one, str) for one in value):
+                yield f"{name} {value!r}, which is no tuple of texts", f'write {name}=("one",), with the comma'
+        for one in self.proves if isinstance(self.proves, tuple) else ():
+            if one not in get_args(Verdict):
+                yield f"that it proves {one!r}, which is no verdict", f"verdicts: {listed(get_args(Verdict))}"
+        for name in ("reads", "writes"):
+            kind = getattr(self, name)
+            if kind is not None and not (isinstance(kind, type) and issubclass(kind, Table)):
+                yield f"{name} {kind!r}, which is no kind of table", f"from negforge.records import Pairs; {name}=Pairs"
+        try:
+            pl.Series([""]).str.contains(self.candidates)
+        except (pl.exceptions.PolarsError, TypeError) as error:
+            problem = str(error).strip().splitlines()[-1]
+            yield f"candidates that are no regular expression: {problem}", "it is of the Rust dialect: no look-around, no back-references"
+
+
+_CLOSED: dict[str, tuple[str, ...]] = {
+    "scope": get_args(Scope),
+    "cost": get_args(Cost),
+    "label": get_args(Label),
+    "opposition": get_args(Opposition),
+}
 
 
 class Edit(NamedTuple):

@@ -35,6 +35,7 @@ Out = TypeVar("Out")
 
 _LOCK = "lock"
 _THREADS = "POLARS_MAX_THREADS"
+_OURS = "NEGFORGE_"
 _SOCKET_PATH_BYTES = 70  # a socket's path has at most 107, of which the name in the temporary folder takes 32
 _LOOK_SECONDS = 0.5  # how often a waiting parent looks whether its workers live
 _LOCKED_SECONDS = 60.0  # by then a living owner has locked its folder
@@ -286,8 +287,14 @@ class Partitioner:
             yield from inner.parts()
 
 
-def _start_worker() -> None:
-    """A worker holds no stdout, leaves interrupts to its parent, and dies with it."""
+def _start_worker(environment: dict[str, str]) -> None:
+    """A worker holds no stdout, leaves interrupts to its parent, and dies with it.
+
+    environment: what the parent's says to negforge now; the server that workers come from keeps that of its own start.
+    """
+    for name in [name for name in os.environ if name.startswith(_OURS)]:
+        del os.environ[name]
+    os.environ.update(environment)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     null = os.open(os.devnull, os.O_WRONLY)
@@ -346,8 +353,9 @@ def ordered_map(function: Callable[[In], Out], items: Iterable[In], workers: int
         return
     context = multiprocessing.get_context(_start_method())
     threads = max(1, default_workers() // workers)
+    environment = {name: value for name, value in os.environ.items() if name.startswith(_OURS)}
     with _starting(threads):  # the pool starts a tracker of its semaphores
-        pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)
+        pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(environment,))
     waiting: deque[Future[Out]] = deque()
 
     def submit(item: In) -> None:

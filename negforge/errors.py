@@ -73,6 +73,10 @@ def together(faults: list[UsageError], subject: str) -> UsageError:
     return faults[0] if len(faults) == 1 else FaultsError(faults, subject)
 
 
+class OperatorError(NegforgeError):
+    """The code of an operator is wrong, found as it ran: whoever wrote it mends it."""
+
+
 class InputError(NegforgeError):
     """The data is wrong: malformed, inconsistent, cut off or tampered with."""
 

@@ -14,7 +14,8 @@ from typing import Any
 
 import typer
 
-from negforge.errors import NegforgeError, StorageError, UsageError, did_you_mean
+from negforge import plugins
+from negforge.errors import NegforgeError, OperatorError, StorageError, UsageError, did_you_mean
 from negforge.report import CLEAR, drawable, printable
 
 # What the operating system says when the disk or a permission is in the way, and not the program wrong.
@@ -57,7 +58,7 @@ def _ended(call: Callable[[], int]) -> int:
     except typer.Exit as done:
         return done.exit_code
     except NegforgeError as error:
-        if error.exit_code == 70:
+        if error.exit_code == 70 and not isinstance(error, OperatorError):
             say(traceback.format_exc())
         say(f"error: {error}")
         return error.exit_code
@@ -139,6 +140,8 @@ def usage_error(error: Any, ctx: Any) -> UsageError:
     """
     here = f"{ctx.command_path} --help"
     if hasattr(error, "possibilities"):
+        if error.option_name == "--plugins":
+            return plugins.misplaced(ctx.command_path.replace("negforge", "negforge --plugins DIR", 1))
         flags = [flag for one in ctx.command.get_params(ctx) for flag in (*one.opts, *one.secondary_opts)]
         mend = did_you_mean(error.option_name, flags, f"{here} lists them")
         return UsageError(f"{ctx.command_path} has no option '{error.option_name}'", mend=mend)

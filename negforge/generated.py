@@ -8,7 +8,7 @@ from pathlib import Path
 
 from negforge.pipeline import json_schema
 from negforge.records import KINDS
-from negforge.registry import every_operator
+from negforge.registry import our_operators
 
 TABLE_BEGIN, TABLE_END = "<!-- operators: begin -->", "<!-- operators: end -->"
 
@@ -24,7 +24,7 @@ def with_operator_table(readme: str) -> str:
     """The README with its operator table made anew."""
     before, _, rest = readme.partition(TABLE_BEGIN)
     after = rest.partition(TABLE_END)[2]
-    rows = [f"| `{one.title}` | {one.summary} |" for one in every_operator()]
+    rows = [f"| `{one.title}` | {one.summary} |" for one in our_operators()]
     table = "\n".join(["| operator | what it does |", "|---|---|", *rows])
     return f"{before}{TABLE_BEGIN}\n{table}\n{TABLE_END}{after}"
 

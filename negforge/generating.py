@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from negforge import rng
+from negforge import answers, rng
 from negforge.contract import Chosen, Edit, Refusal
 from negforge.errors import InputError
 from negforge.labels import column_of, labelled, without_refuted
@@ -119,26 +119,34 @@ def _candidates(generator: Prepared, units: Units, frame: pl.DataFrame) -> Candi
 
 def _gather(generator: Prepared, made: pl.DataFrame | Chosen | Iterable[Edit | Refusal], units: Units, name: str) -> Candidates:
     refusals: dict[int, tuple[str, str]] = {}
+    operator = generator.operator
     passed: Counter[str] = Counter()
     if isinstance(made, Chosen):
         number = {key: unit for unit, key in enumerate(units.frame[name].to_list())}
+        for refusal in made.refusals:
+            answers.check_edit(operator, refusal, "" if refusal.row_id in number else None)
         refusals = {number[one.row_id]: (one.reason, one.value) for one in made.refusals}
         passed = made.passed
         made = made.rows
+    answers.candidates(operator, made, name)
     if isinstance(made, pl.DataFrame):
         numbers = units.frame.select(name).with_row_index("__unit")
-        unit = made.select(name).join(numbers, on=name, how="left", maintain_order="left")["__unit"].to_numpy().astype(np.int64)
+        found = made.select(name).join(numbers, on=name, how="left", maintain_order="left")["__unit"]
+        if found.null_count():
+            answers.wrong(operator, f"returned candidates of an unknown {name}", f"use the {name} of the batch")
+        unit = found.to_numpy().astype(np.int64)
         columns = made.drop(name)
     else:
         number = {key: unit for unit, key in enumerate(units.frame[name].to_list())}
         texts = units.frame[generator.settings.on].to_list()
         cells: list[tuple[int, str, dict[str, Any]]] = []
         for one in made:
-            row = number[one.row_id]
+            row = number.get(getattr(one, "row_id", ""), -1)
+            text = texts[row] if row >= 0 else ""
+            answers.check_edit(operator, one, text if row >= 0 else None)
             if isinstance(one, Refusal):
                 refusals.setdefault(row, (one.reason, one.value))
                 continue
-            text = texts[row]
             new = text[: one.start] + one.new + text[one.end :]
             cells.append((row, new, {"start": one.start, "end": one.end, "old": text[one.start : one.end], "new": one.new}))
         unit = np.fromiter((cell[0] for cell in cells), dtype=np.int64, count=len(cells))
@@ -178,7 +186,7 @@ def _fill(work: Generation, units: Units, found: Candidates, k: int) -> tuple[pl
         vetoed = np.zeros(len(chosen), dtype=bool)
         verdicts = {}
         for verifier in work.verifiers:
-            said: pl.Series = verifier.call(verifier.operator.function, batch)
+            said = answers.verdicts(verifier.operator, verifier.call(verifier.operator.function, batch), len(batch))
             verdicts[column_of(verifier.operator.name)] = said
             hit = stands & (said == "positive").to_numpy()
             counts.vetoed[verifier.operator.name] += int(hit.sum())

@@ -499,7 +499,7 @@ def _resume_step(step: Step, stage: Stage, entry: Entry, *, show_progress: bool)
 def json_schema() -> dict[str, Any]:
     """The JSON Schema of a pipeline file: one shape of stage for each operator."""
     shapes = []
-    for operator in registry.every_operator():
+    for operator in registry.our_operators():
         schema = options_schema(operator)
         place = {"type": "string"}
         own = {

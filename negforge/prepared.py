@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from negforge import rng
+from negforge.answers import asked, blamed
 from negforge.options import UNRECORDED, Settings
 from negforge.records import Table
 from negforge.registry import Operator
@@ -35,7 +36,8 @@ class Prepared:
             "state": self.state,
             "rng": rng.Rng(self.settings.seed, self.operator.title),
         }
-        return function(table, **accepts(function, offered))
+        arguments = accepts(function, offered)
+        return asked(self.operator, function, table, arguments) if self.operator.tree.foreign else function(table, **arguments)
 
 
 def accepts(function: Callable[..., Any], offered: Mapping[str, Any]) -> dict[str, Any]:
@@ -51,7 +53,8 @@ def prepare(
     state = None
     if operator.prepare is not None:
         offered = {**settings.model_dump(), **options, **sides, "scratch": scratch, "max_memory": memory}
-        state = operator.prepare(**accepts(operator.prepare, offered))
+        with blamed(operator):
+            state = operator.prepare(**accepts(operator.prepare, offered))
     return Prepared(operator, options, settings, state, rng.json_digest(recorded(operator, options, settings, sides)))
 
 

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import ast
 import functools
+import hashlib
 import importlib
 import inspect
 import textwrap
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from negforge import plugins, source
 from negforge.errors import UsageError, did_you_mean, listed
+from negforge.plugins import Tree
 
 if TYPE_CHECKING:
     from negforge.contract import Declares
     from negforge.records import Kind, Table
 
-PACKAGE = Path(__file__).parent
+OURS = Tree(Path(__file__).parent, "negforge", foreign=False)
 VERBS = {
     "ingest": "Read source files into a table of one kind.",
     "generate": "Make negatives from records.",
@@ -33,12 +35,17 @@ VERBS = {
 
 @dataclass(frozen=True)
 class Operator:
-    """An operator as found on disk. `name` is its command-line name, such as `mine.bm25`."""
+    """An operator as found on disk. `name` is its command-line name, such as `mine.bm25`.
+
+    tree: the folder of operators it belongs to, ours or that of others. clash: another file of the same name.
+    """
 
     verb: str
     name: str
     module_name: str
     path: Path
+    tree: Tree = OURS
+    clash: Path | None = None
 
     def __reduce__(self) -> tuple[Callable[..., Operator], tuple[str, str]]:
         # Only the name travels to a worker, which imports the operator itself.
@@ -50,30 +57,74 @@ class Operator:
         return f"{self.verb} {self.name}"
 
     @functools.cached_property
-    def _tree(self) -> ast.Module:
-        return ast.parse(self.path.read_text(encoding="utf-8"))
+    def source(self) -> source.Source:
+        """What the file says, read without importing it."""
+        return source.read(self.path, self.verb, self.title)
 
     @property
     def doc(self) -> str:
         """The file's docstring: the manual."""
-        return ast.get_docstring(self._tree) or ""
+        return self.source.doc
 
     @property
     def summary(self) -> str:
-        """The docstring's first line: the help text."""
-        return self.doc.partition("\n")[0]
+        """The docstring's first line: the help text. For a file that cannot be used, why not."""
+        return f"broken: {self.fault.what}" if self.fault is not None else self.doc.partition("\n")[0]
 
-    @functools.cached_property
+    @property
     def declared(self) -> dict[str, Any]:
         """The declaration read from the source: literals as they are, bare names (kinds) as text."""
-        for node in self._tree.body:
-            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and _names(node) == ["DECLARES"]:
-                return {
-                    word.arg: word.value.id if isinstance(word.value, ast.Name) else ast.literal_eval(word.value)
-                    for word in node.value.keywords
-                    if word.arg is not None
-                }
-        return {}
+        return self.source.declared
+
+    @functools.cached_property
+    def fault(self) -> UsageError | None:
+        """Why it cannot be used, as far as its source tells."""
+        if self.clash is not None:
+            return UsageError(
+                f"two files are {self.title}", f"{self.path} and {self.clash}", "rename one, or leave its folder or package out"
+            )
+        return self.source.fault
+
+    @property
+    def provenance(self) -> dict[str, str]:
+        """Where an operator of others comes from, for the manifest; nothing for ours."""
+        if not self.tree.foreign:
+            return {}
+        origin = {"distribution": self.tree.distribution} if self.tree.distribution else {}
+        # With its file, whatever of its tree it may import: files that are no operators.
+        beside = [
+            path for path in self.tree.folder.rglob("*.py") if any(part[0] == "_" for part in path.relative_to(self.tree.folder).parts)
+        ]
+        digest = hashlib.sha256()
+        for path in (self.path, *sorted(beside)):
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+        return {**origin, "file": self.path.relative_to(self.tree.folder).as_posix(), "source_digest": digest.hexdigest()}
+
+    @property
+    def broken(self) -> str:
+        """Why an operator of others cannot be used, as far as can be told unimported; empty if nothing is wrong."""
+        fault = self.fault
+        if fault is None and self.tree.foreign:
+            from negforge.foreign import declaration_fault
+
+            fault = declaration_fault(self)
+        return fault.what if fault is not None else ""
+
+    def document(self) -> dict[str, Any]:
+        """What the list of operators says of it, as JSON."""
+        foreign = {"third_party": {"from": str(self.tree), "file": str(self.path)}} if self.tree.foreign else {}
+        wrong = {"broken": self.broken} if self.broken else {}
+        return {"verb": self.verb, "name": self.name, "summary": self.summary, **self.declared, **foreign, **wrong}
+
+    def usable(self) -> Operator:
+        """The operator itself, if it can be used. Raises UsageError that says what is wrong with its file, and where."""
+        if self.fault is not None:
+            raise self.fault
+        if self.tree.foreign:
+            from negforge.foreign import check_operator
+
+            check_operator(self)
+        return self
 
     @functools.cached_property
     def module(self) -> Any:
@@ -153,29 +204,37 @@ class Operator:
         }
 
 
-def _names(node: ast.Assign) -> list[str]:
-    return [target.id for target in node.targets if isinstance(target, ast.Name)]
-
-
-def _scan(verb: str) -> Iterator[Operator]:
-    folder = PACKAGE / verb
-    for path in sorted(folder.rglob("*.py")):
-        parts = path.relative_to(folder).with_suffix("").parts
-        if any(part.startswith("_") for part in parts):
+def _scan(verb: str, tree: Tree) -> Iterator[Operator]:
+    for path in sorted((tree.folder / verb).rglob("*.py")):
+        parts = path.relative_to(tree.folder / verb).with_suffix("").parts
+        aside = ("_", ".", "test_", "conftest") if tree.foreign else "_"
+        if any(part.startswith(aside) for part in parts):
             continue
         name = ".".join(parts).replace("_", "-")
-        yield Operator(verb, name, ".".join(("negforge", verb, *parts)), path)
+        yield Operator(verb, name, ".".join((tree.package, verb, *parts)), path, tree)
 
 
 @functools.cache
+def _operators(verb: str, trees: tuple[Tree, ...]) -> dict[str, Operator]:
+    found: dict[str, Operator] = {}
+    for one in (one for tree in trees for one in _scan(verb, tree)):
+        found[one.name] = replace(found[one.name], clash=one.path) if one.name in found else one
+    return dict(sorted(found.items()))
+
+
 def operators(verb: str) -> dict[str, Operator]:
     """The operators of a verb, by name, in alphabetical order."""
-    return {operator.name: operator for operator in _scan(verb)}
+    return _operators(verb, (OURS, *plugins.trees()))
 
 
 def every_operator() -> list[Operator]:
     """All operators, verb by verb."""
     return [operator for verb in VERBS for operator in operators(verb).values()]
+
+
+def our_operators() -> list[Operator]:
+    """Those of this package alone."""
+    return [operator for verb in VERBS for operator in _operators(verb, (OURS,)).values()]
 
 
 def table(columns: int | None) -> list[str]:
@@ -184,7 +243,9 @@ def table(columns: int | None) -> list[str]:
     width = max(len(one.title) for one in every) + 2
     lines = []
     for one in every:
-        pieces = textwrap.wrap(one.summary, max(columns - width, 20)) if columns else [one.summary]
+        text = f"broken: {one.broken}" if one.broken else one.summary
+        text += f" [{one.tree}]" if one.tree.foreign else ""
+        pieces = textwrap.wrap(text, max(columns - width, 20)) if columns else [text]
         lines += [f"{name:<{width}}{piece}" for name, piece in zip([one.title] + [""] * len(pieces), pieces, strict=False)]
     return lines
 
@@ -195,12 +256,13 @@ def find(verb: str, name: str) -> Operator:
         raise UsageError(f"there is no verb '{verb}'", f"verbs: {listed(VERBS)}", did_you_mean(verb, VERBS, "negforge --help lists them"))
     known = operators(verb)
     if name in known:
-        return known[name]
+        return known[name].usable()
     for other in VERBS:
         if name in operators(other):
             raise UsageError(f"'{name}' is not an operator of {verb}", f"it belongs to {other}", f"type negforge {other} {name}")
     mend = _nearest(name, known) or "negforge operators lists them all"
-    raise UsageError(f"there is no operator '{verb} {name}'", f"{verb} has {listed(known) or 'none yet'}", mend)
+    where = "; ".join([f"{verb} has {listed(known) or 'none yet'}", *plugins.missing()])
+    raise UsageError(f"there is no operator '{verb} {name}'", where, mend)
 
 
 def named(name: str) -> list[Operator]:
@@ -210,7 +272,7 @@ def named(name: str) -> list[Operator]:
     if not found:
         mend = _nearest(name, [one.title if " " in name else one.name for one in every])
         raise UsageError(f"there is no operator '{name}'", mend=mend or "negforge operators lists them")
-    return found
+    return [one.usable() for one in found]
 
 
 def _nearest(name: str, names: Iterable[str]) -> str:

@@ -120,7 +120,7 @@ def stage_key(stage: Stage, outputs: Iterable[Path] = ()) -> str | None:
     return rng.json_digest(
         {
             "stage": operator.title,
-            "operators": [[one.title, one.declares.version, file_digest(one.path)] for one in (operator, *verifiers)],
+            "operators": [[one.title, one.declares.version, file_digest(one.path), one.provenance] for one in (operator, *verifiers)],
             "made_with": [metadata.version(name) for name in _MADE_WITH],
             "options": {name: files.get(name, value) for name, value in stage.options.items()},
             "settings": {name: settings[name] for name in settings_of(operator) if name not in UNRECORDED},

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from negforge import registry
+from negforge import answers, registry
 from negforge.contract import Exported, Skipped
 from negforge.engine import default_workers, machine_memory, ordered_map, temporary_scratch
 from negforge.errors import UsageError
@@ -231,7 +231,14 @@ class _Run:
             **({"limit": self.settings.limit} if self.settings.limit else {}),
             **({"rename": self.settings.rename} if self.settings.rename else {}),
             **more,
+            **self._third_party(more.get("verifiers", [])),
         }
+
+    def _third_party(self, verifiers: Sequence[str]) -> dict[str, Any]:
+        """Where the operators of this stage come from that are not ours. No part of a row: its id holds declared versions alone."""
+        ran = [self.operator, *(registry.find("verify", name) for name in verifiers)]
+        found = {one.title: one.provenance for one in ran if one.tree.foreign}
+        return {"third_party": found} if found else {}
 
     # -- ingest ----------------------------------------------------------------------------------------------------
 
@@ -360,14 +367,15 @@ class _Run:
         narrow = Partitioner(self.scratch / "narrow", self.limit_bytes)
         done = 0
         for frame in source.live(self.settings.batch_size):
-            keys = prepared.call(self.operator.keys, Negatives(frame))
+            keys = answers.narrow(self.operator, prepared.call(self.operator.keys, Negatives(frame)), frame.height)
             rows = keys.with_columns(pl.Series("row", np.arange(done, done + frame.height), dtype=pl.Int64))
             narrow.add(rows.drop("group"), keys["group"].to_numpy())
             done += frame.height
             self.progress.phase(f"comparing, {counted(done, 'row')}")
         decisions = Decisions(self.scratch, self.limit_bytes)
         for part, group in narrow.parts():
-            decisions.add(prepared.call(self.operator.function, Negatives(part.with_columns(pl.Series("group", group)))))
+            answer = prepared.call(self.operator.function, Negatives(part.with_columns(pl.Series("group", group))))
+            decisions.add(answers.decisions(self.operator, answer))
         yield from self._apply(source, decisions)
 
     def _apply(self, source: Input, decisions: Decisions) -> Iterator[pl.DataFrame]:
@@ -453,11 +461,12 @@ def map_batch(prepared: Prepared, frame: pl.DataFrame) -> tuple[pl.DataFrame, Co
     operator = prepared.operator
     answer = prepared.call(operator.function, Negatives(frame))
     if operator.verb == "filter":
-        made, counts = _with_drops(operator.title, frame, answer)
+        made, counts = _with_drops(operator.title, frame, answers.drop_block(operator, answer, frame.height))
     else:
         made, counts = frame, Counts(seen=frame.height, kept=frame.height)
         if operator.verb == "verify":
             name = column_of(operator.name)
+            answer = answers.verdicts(operator, answer, frame.height)
             verdict = standing(name, frame[name], answer) if name in frame.columns else answer.alias(name)
             made = without_refuted(labelled(frame.with_columns(verdict)))
             witness = pl.when(pl.col(name) == "negative").then(pl.lit([operator.name])).otherwise(pl.lit([], dtype=pl.List(pl.String)))
@@ -465,7 +474,7 @@ def map_batch(prepared: Prepared, frame: pl.DataFrame) -> tuple[pl.DataFrame, Co
             for label, number in made["label"].value_counts().iter_rows():
                 counts.labels[label] += number
         else:
-            made = frame.with_columns(answer.get_columns())
+            made = frame.with_columns(answers.added(operator, answer, frame.height).get_columns())
             counts.scores.update(score_steps(answer))
         made = made.with_columns(pl.lit(None, pl.String).alias(name) for name in DROP_NAMES)
     return made.select(NEGATIVES.ordered(made.columns)), counts
@@ -474,7 +483,7 @@ def map_batch(prepared: Prepared, frame: pl.DataFrame) -> tuple[pl.DataFrame, Co
 def export_batch(prepared: Prepared, labels: set[str], frame: pl.DataFrame) -> tuple[pl.DataFrame, Exported]:
     """A batch of whole anchors in a trainer's layout. Rows of another label do not go out; they are dropped by that name."""
     wanted = frame["label"].is_in([*labels])
-    made: Exported = prepared.call(prepared.operator.function, Negatives(frame.filter(wanted)))
+    made = answers.exported(prepared.operator, prepared.call(prepared.operator.function, Negatives(frame.filter(wanted))))
     other = frame.filter(~wanted)
     block = pl.concat_str(pl.lit("label-"), pl.col("label"))
     lost = other.with_columns(

@@ -35,9 +35,11 @@ def show_dataset(spec: str, *, rows: int, as_json: bool) -> str:
         "  stages:",
     ]
     for stage in manifest["stages"]:
+        third = {title: one.get("distribution", f"file {one['file']}") for title, one in stage.get("third_party", {}).items()}
         options = ", ".join(f"{key} {value}" for key, value in stage["options"].items() if value is not None)
         lines += _wrapped(f"{stage['stage']}: seed {stage['seed']}{', ' if options else ''}{options}", 4)
         lines += _wrapped(_counts(stage["counts"]), 6)
+        lines += [f"      third party: {title} of {origin}" for title, origin in third.items()]
     text = io.StringIO()
     text.writelines(printable(line) + "\n" for line in lines)
     first = next(source.batches(max(rows, 1)), pl.DataFrame()).head(rows)
@@ -110,7 +112,8 @@ def facts(operator: Operator) -> list[tuple[str, str]]:
     writes = makes.name if makes is not None else "a trainer's layout"
     if operator.verb == "generate":
         writes += f", labelled {declared.get('label', 'negative')}, {declared.get('opposition', 'neutral')}"
-    found = [("Reads", ", ".join([reads, *sides])), ("Writes", writes), ("Scope", declared["scope"])]
+    origin = [("From", f"{operator.tree}, no part of negforge")] if operator.tree.foreign else []
+    found = [*origin, ("Reads", ", ".join([reads, *sides])), ("Writes", writes), ("Scope", declared["scope"])]
     rows = {
         "evidence": "Evidence",
         "verifiers": "Verified by",

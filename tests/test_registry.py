@@ -13,6 +13,7 @@ from negforge import registry
 from negforge.commands import GENERAL
 from negforge.errors import UsageError
 from negforge.options import declared_options
+from negforge.plugins import Tree
 from negforge.registry import Operator
 
 
@@ -21,11 +22,12 @@ def test_the_path_is_the_registration(tmp_path: Path, monkeypatch: pytest.Monkey
     for name in ("filter/near_twins.py", "filter/by/rank.py", "filter/_shared.py", "filter/_parts/piece.py", "filter/__init__.py"):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text('"""Keep what is near."""\n', encoding="utf-8")
-    monkeypatch.setattr(registry, "PACKAGE", tmp_path)
-    registry.operators.cache_clear()
+        path.write_text(
+            '"""Keep what is near."""\nDECLARES = Declares(version=1, scope="row", reads=Negatives)\ndef filter(batch): ...\n',
+            encoding="utf-8",
+        )
+    monkeypatch.setattr(registry, "OURS", Tree(tmp_path, "negforge", foreign=False))
     found = registry.operators("filter")
-    registry.operators.cache_clear()
     assert [(name, one.module_name) for name, one in found.items()] == [
         ("by.rank", "negforge.filter.by.rank"),
         ("near-twins", "negforge.filter.near_twins"),
