@@ -241,7 +241,8 @@ def merge(
     from negforge.merging import merge as merged
     from negforge.options import settings_given
     from negforge.outputs import check_output, for_datasets, over_input
-    from negforge.report import document, drawable
+    from negforge.progress import drawable_now
+    from negforge.report import document
     from negforge.sinks import Sink, sink_for
 
     interruptible()
@@ -258,7 +259,7 @@ def merge(
         return sink_for(output, to, kind, clustered=clustered, settings=settings)
 
     with _logging(verbose=verbose):
-        show = drawable(sys.stderr) and not quiet
+        show = drawable_now(output, quiet=quiet)
         report = merged(tables, make_sink, Rules(scores, kept_wins), output=output, max_memory=settings.max_memory, show_progress=show)
     if json_:
         sys.stdout.write(document(report.document()))

@@ -24,8 +24,9 @@ from negforge.errors import InputError, UsageError, listed
 from negforge.formats import merged, without_null
 from negforge.inputs import Input, aligned, open_input, sources_of
 from negforge.labels import PREFIX, column_of, labelled, without_refuted
+from negforge.progress import Progress
 from negforge.records import DROP_NAMES, KINDS, Kind
-from negforge.report import Counts, Progress, Report
+from negforge.report import Counts, Report
 from negforge.runner import MakeSink
 from negforge.sinks import Digests, scratch_for, split_dropped
 from negforge.store import DatasetSink, order_frame
@@ -97,10 +98,12 @@ def merge(
             tally = _Tally()
             roles = _roles(tables, tally, kind, scratch.path, limit, progress)
             sink = make_sink(kind, True)
+            progress.expect(len(roles) - tally.collapsed)
             rows = _united(tables, roles, rules, tally, kind, Partitioner(scratch.path / "unite", limit))
             for frame in rows if isinstance(sink, DatasetSink) else _in_order(rows, kind, scratch.path, limit):
                 sink.write(frame)
                 progress.update(Counts(seen=sink.digests.kept + sink.digests.lost, kept=sink.digests.kept))
+            progress.phase("writing")
             history, parents = _histories(tables)
             counts: dict[str, Any] = {"seen": len(roles), "kept": sink.digests.kept, "dropped": {}}
             counts |= {"dropped": {"before": sink.digests.lost}} if sink.digests.lost else {}
