@@ -53,6 +53,16 @@ def test_the_shell_blocks_run_in_their_order(checkout: Path) -> None:
     assert Dataset(checkout / "out" / "dataset").versions() == [1]
 
 
+def test_the_commands_of_the_pipelines_page_run(checkout: Path) -> None:
+    """Each block of `pipelines/README.md`, the sample's folder standing for DIR."""
+    text = (ROOT / "pipelines" / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    assert len(blocks) == 3
+    for block in blocks:
+        done = shell('export PATH="$PWD/.venv/bin:$PATH"\n' + block.replace("DIR", "sample_data/beir"), checkout)
+        assert done.returncode == 0, f"{block}\n{done.stderr}"
+
+
 def test_the_python_blocks_run(checkout: Path) -> None:
     """The Python of the README runs on what its shell blocks made."""
     if not (checkout / "out" / "dataset").exists():
