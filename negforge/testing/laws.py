@@ -361,8 +361,9 @@ class Laws:
         writes = operator.declares.writes
         assert writes is not None
         folder = "folder" in inspect.signature(operator.function).parameters
-        place: Path = SAMPLE / "beir" if folder else SAMPLE / "beir" / "corpus.jsonl" if writes is Corpus else SAMPLE / "pairs.jsonl"
-        runs = [negforge.run(operator.title, str(place), batch_size=size) for size in (3, 10_000)]
+        of_pairs = "positive" in operator.options()
+        place: Path = SAMPLE / "beir" if folder else SAMPLE / "pairs.jsonl" if of_pairs else SAMPLE / "beir" / "corpus.jsonl"
+        runs = [negforge.run(operator.title, str(place), **self.required(operator), batch_size=size) for size in (3, 10_000)]
         assert runs[0].kept.equals(runs[1].kept)
         assert runs[0].kept.height > 50
         assert conform(runs[0].kept, writes.kind, "output").equals(runs[0].kept)
