@@ -169,7 +169,7 @@ def metavar(schema: Mapping[str, Any]) -> str:
         return "[" + "|".join(choices(shape)) + "]"
     if shape.get("format") == "size":
         return "SIZE"
-    if "examples" in shape and " " not in str(shape["examples"][0]):
+    if shape.get("type") == "string" and "examples" in shape and " " not in str(shape["examples"][0]):
         return str(shape["examples"][0])
     return {"integer": "N", "number": "NUMBER", "boolean": ""}.get(str(shape.get("type")), "TEXT")
 
@@ -193,7 +193,7 @@ def takes(schema: Mapping[str, Any]) -> str:
         return "one of " + listed(choices(shape))
     if shape.get("format") == "size":
         return "a size such as 512MB or 2GiB"
-    if "examples" in shape:
+    if shape.get("type") == "string" and "examples" in shape:
         return f"a text such as {shape['examples'][0]}"
     words = {"integer": "a whole number", "number": "a number", "boolean": "true or false", "array": "a list of texts"}
     bounds = " and ".join(f"{word} {shape[key]}" for key, word in _BOUNDS.items() if key in shape)

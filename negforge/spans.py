@@ -52,10 +52,12 @@ def cut(frame: pl.DataFrame, words: int, where: str, first_row: int) -> pl.DataF
     """Rows with a `text`, as a row for each span of it.
 
     The document's id, or the digest of its text, becomes `group`; a span's `id` is that and its number, `start` and `end` are
-    characters of the text. Every other column is repeated. A text without a word has no span. Raises InputError for a column
+    characters of the text. A title goes as `document_title`: it is part of no span, and would tell one from another. Every other
+    column is repeated. A text without a word has no span. Raises InputError for a column
     of one of those names, and for a text that is null.
     """
-    taken = [name for name in ("group", "start", "end") if name in frame.columns]
+    made_here = ("group", "start", "end", *(["document_title"] if "title" in frame.columns else []))
+    taken = [name for name in made_here if name in frame.columns]
     if taken:
         raise InputError(
             f"column '{taken[0]}' is in the way", f"{where}: a span's {taken[0]} is made by --span-words", "rename or remove the column"
@@ -73,10 +75,14 @@ def cut(frame: pl.DataFrame, words: int, where: str, first_row: int) -> pl.DataF
             parts.append(text[start:end])
             names.append(f"{document}-{number:04d}")
     place = pl.Series(rows, dtype=pl.Int64)
-    return frame[place].with_columns(
-        pl.Series("id", names, dtype=pl.String),
-        pl.Series("text", parts, dtype=pl.String),
-        pl.Series("group", ids.gather(place), dtype=pl.String),
-        pl.Series("start", starts, dtype=pl.Int64),
-        pl.Series("end", ends, dtype=pl.Int64),
+    return (
+        frame[place]
+        .rename({"title": "document_title"}, strict=False)
+        .with_columns(
+            pl.Series("id", names, dtype=pl.String),
+            pl.Series("text", parts, dtype=pl.String),
+            pl.Series("group", ids.gather(place), dtype=pl.String),
+            pl.Series("start", starts, dtype=pl.Int64),
+            pl.Series("end", ends, dtype=pl.Int64),
+        )
     )

@@ -23,6 +23,7 @@ from negforge.options import Settings, check, choices, for_example, json_schema,
 from negforge.registry import Operator
 from tests.shell import good
 
+CONTINUATIONS = registry.find("ingest", "continuations")
 BM25 = registry.find("generate", "mine.bm25")
 TOP = registry.find("filter", "top")
 NUMBER = registry.find("generate", "perturb.number")
@@ -91,6 +92,7 @@ WRONG: list[tuple[Operator, str, Any, str, str]] = [
     (BM25, "shards", 3, "--shards takes a power of two, not 3", "--shards N"),
     (BM25, "verify", "maybe", "--verify takes true or false, not 'maybe'", "--verify"),
     (BM25, "language", 5, "--language takes a text, not 5", "--language TEXT"),
+    (CONTINUATIONS, "span_words", 0, "--span-words takes a whole number of at least 1, not 0", "--span-words N"),
     (NUMBER, "min_change", math.nan, "--min-change takes a number", "--min-change NUMBER"),
     (TOP, "by", ["rank"], "--by takes a text, not ['rank']", "--by TEXT"),
 ]

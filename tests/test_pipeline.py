@@ -393,7 +393,8 @@ def test_a_shipped_pipeline_runs_on_the_sample(name: str, folder: Path) -> None:
     triplets = pl.read_parquet(made[-1])
     assert triplets.columns == ["anchor", "positive", "negative"]
     assert triplets["anchor"].n_unique() == 5
-    assert "known-positive" in done.err
+    # Spans of one text hold no other positive of their anchor to veto.
+    assert ("known-positive" in done.err) == (name != "continuations.toml")
 
 
 @pytest.mark.usefixtures("folder")

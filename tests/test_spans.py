@@ -51,11 +51,12 @@ def test_a_span_ends_where_a_sentence_does(text: str, words: int, expected: list
 
 def test_rows_become_spans_with_their_places() -> None:
     """Ids are the document's and a number, the group is the document, other columns are repeated, and no word gives no row."""
-    frame = pl.DataFrame({"id": [7, 8], "text": ["One two. Three.", " "], "year": [1999, 2000]})
-    assert cut(frame, 2, "docs", 0).select("id", "group", "start", "end", "text", "year").rows() == [
-        ("7-0000", "7", 0, 8, "One two.", 1999),
-        ("7-0001", "7", 9, 15, "Three.", 1999),
+    frame = pl.DataFrame({"id": [7, 8], "text": ["One two. Three.", " "], "year": [1999, 2000], "title": ["T", "U"]})
+    assert cut(frame, 2, "docs", 0).select("id", "group", "start", "end", "text", "year", "document_title").rows() == [
+        ("7-0000", "7", 0, 8, "One two.", 1999, "T"),
+        ("7-0001", "7", 9, 15, "Three.", 1999, "T"),
     ]
+    assert "title" not in cut(frame, 2, "docs", 0).columns
     assert cut(frame.clear(), 2, "docs", 0).height == 0
     nameless = cut(frame.drop("id", "year"), 2, "docs", 0)
     assert nameless["group"].n_unique() == 1
@@ -67,6 +68,8 @@ def test_columns_in_the_way_and_nulls_are_refused() -> None:
     frame = pl.DataFrame({"text": ["x"], "group": ["g"]})
     with pytest.raises(InputError, match="'group' is in the way"):
         cut(frame, 2, "docs", 0)
+    with pytest.raises(InputError, match="'document_title' is in the way"):
+        cut(pl.DataFrame({"text": ["x"], "title": ["t"], "document_title": ["d"]}), 2, "docs", 0)
     with pytest.raises(InputError, match="null") as error:
         cut(pl.DataFrame({"text": ["x", None]}), 2, "docs", 10)
     assert "row 12" in str(error.value)

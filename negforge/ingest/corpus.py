@@ -2,7 +2,7 @@
 
 The full text of a row is title, a space, text, wherever the tool reads it. A blank text is kept and never chosen. With
 `--span-words` a long text becomes a row for each span of it: whole sentences, `group` the text's id, `start` and `end` its
-characters; the spans that `ingest continuations` makes pairs of.
+characters; a title goes as `document_title`, part of no span. `ingest continuations` makes pairs of the same spans.
 Source: Thakur et al., BEIR, 2021 (file layout).
 """
 
