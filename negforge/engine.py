@@ -314,9 +314,11 @@ def _starting(threads: int) -> Iterator[None]:
     """What helpers of the pool are to inherit while they start.
 
     Descriptor 1 is the null device: they must not keep a reader of our pipe waiting. Polars' threads are shared out: it reads
-    their number as it is imported, which in a worker may be before any code of ours.
+    their number as it is imported, which in a worker may be before any code of ours. Interrupts are blocked, which here only
+    delays one, but which a worker stays: one that came before any code of ours ran there would print a traceback.
     """
     sys.stdout.flush()
+    heard = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     kept, share = os.dup(1), os.environ.get(_THREADS)
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)
@@ -330,6 +332,7 @@ def _starting(threads: int) -> Iterator[None]:
             os.environ[_THREADS] = share
         os.dup2(kept, 1)
         os.close(kept)
+        signal.pthread_sigmask(signal.SIG_SETMASK, heard)
 
 
 def _start_method() -> Literal["forkserver", "spawn"]:

@@ -256,7 +256,7 @@ def worker_state(_: int) -> dict[str, Any]:
         "pid": os.getpid(),
         "stdout": str(Path("/proc/self/fd/1").readlink()),
         "threads": pl.thread_pool_size(),
-        "interrupts": signal.getsignal(signal.SIGINT) is signal.SIG_IGN,
+        "interrupts": signal.getsignal(signal.SIGINT) is signal.SIG_IGN and signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []),
     }
 
 
