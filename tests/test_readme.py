@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -70,6 +72,65 @@ def test_the_python_blocks_run(checkout: Path) -> None:
     for block in blocks("python"):
         done = subprocess.run([sys.executable, "-c", block], cwd=checkout, capture_output=True, text=True, check=False, timeout=240)
         assert done.returncode == 0, f"{block}\n{done.stderr}"
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the files that the README writes out."""
+    folder = tmp_path_factory.mktemp("own")
+    for name, text in re.findall(r"```\w+ title=(\S+)\n(.*?)```", TEXT, re.DOTALL):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return folder
+
+
+def plain(text: str) -> str:
+    """A line of output without what differs from run to run: seconds, counts of tests, widths."""
+    return " ".join(re.sub(r"\d+ passed.*", "N passed", re.sub(r"[\d.]+ s\)", "N s)", text)).split())
+
+
+def test_an_operator_of_ones_own_does_what_the_readme_shows(own: Path) -> None:
+    """The three files, as they stand, give the commands' output line for line, and pass the laws and their own test."""
+    (block,) = blocks("console")
+    commands = [part.split("\n", 1) for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]]
+    assert commands[0][0] == "cd my-operators"
+    for command, wanted in commands[1:]:
+        done = shell(f'export PATH="{Path(sys.executable).parent}:$PATH"\n{command}', own / "my-operators")
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+        printed = {plain(line) for line in (done.stdout + done.stderr).splitlines()}
+        for line in wanted.splitlines():
+            assert plain(line).replace("DIR/", f"{own}/") in printed, f"{command} printed\n{done.stdout}{done.stderr}"
+    assert (own / "my-operators" / "negatives.jsonl").read_text(encoding="utf-8").count("\n") == 3
+
+
+def test_the_operator_as_a_package_is_found_by_its_entry_point(own: Path, tmp_path: Path) -> None:
+    """Laid out and declared as the README says, and installed as pip would, it needs no flag."""
+    project = tomllib.loads((own / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    target = next(iter(project["entry-points"]["negforge.operators"].values()))
+    assert f"src/{target.replace('.', '/')}/generate/perturb/" in TEXT
+    shutil.copytree(own / "my-operators" / "generate", tmp_path / target.replace(".", "/") / "generate")
+    (tmp_path / target.split(".")[0] / "__init__.py").touch()
+    info = tmp_path / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n", encoding="utf-8")
+    points = "".join(f"{name} = {value}\n" for name, value in project["entry-points"]["negforge.operators"].items())
+    (info / "entry_points.txt").write_text(f"[negforge.operators]\n{points}", encoding="utf-8")
+    env = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}"}
+    words = [
+        "generate",
+        "perturb.compass",
+        str(own / "my-operators" / "pairs.jsonl"),
+        "--to",
+        "jsonl",
+        "--workers",
+        "2",
+        "--batch-size",
+        "1",
+    ]
+    done = subprocess.run([sys.executable, "-m", "negforge", *words], env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("\n") == 2
 
 
 def test_every_exit_code_is_documented() -> None:
