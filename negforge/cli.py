@@ -209,6 +209,51 @@ def show(
 
 
 @app.command(cls=Command, context_settings=SETTINGS)
+def log(
+    dataset: Annotated[
+        str, typer.Argument(metavar="DIR", help="A dataset folder; DIR@v2 for versions up to that one.", show_default=False)
+    ],
+    json_: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+) -> int:
+    """List the versions of a dataset, newest first: rows, digest, stages, and what changed against the version before.
+
+    Numbers that were taken and are no version are told as well: their writers died, or somebody deleted the version.
+    """
+    from negforge.showing import show_log
+
+    sys.stdout.write(show_log(dataset, as_json=json_))
+    return 0
+
+
+@app.command(cls=Command, context_settings=SETTINGS)
+def diff(
+    before: Annotated[
+        str, typer.Argument(metavar="A", help="A dataset, DIR@v1, or a file; alone: a version, against its parent.", show_default=False)
+    ],
+    after: Annotated[str | None, typer.Argument(metavar="[B]", help="What to compare it with.", show_default=False)] = None,
+    rows: Annotated[int, typer.Option("--rows", min=0, help="How many rows to show under each heading.")] = 0,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit 1 if the rows differ.")] = False,
+    max_memory: _MaxMemory = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress.")] = False,
+) -> int:
+    """Show what changed from table A to table B: rows by id, and the options of the stages that made them.
+
+    A row counts once, under the first that holds: added, removed, changed (other texts under its id), dropped, restored,
+    relabelled, annotated (other scores, verdicts, evidence or own columns).
+    """
+    from negforge.comparing import compare
+    from negforge.options import settings_given
+    from negforge.report import document, drawable, printed
+
+    interruptible()
+    memory = settings_given("negforge diff", max_memory=max_memory).max_memory
+    found = compare(before, after, rows=rows, max_memory=memory, show_progress=drawable(sys.stderr) and not quiet)
+    sys.stdout.write(document(found.document()) if json_ else printed(found.lines()))
+    return int(exit_code and not found.equal)
+
+
+@app.command(cls=Command, context_settings=SETTINGS)
 def merge(
     tables: Annotated[list[str], typer.Argument(metavar="TABLE...", help="Datasets, DIR@v2, files or - of one kind.", show_default=False)],
     output: Annotated[

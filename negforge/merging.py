@@ -90,7 +90,7 @@ def merge(
         sink = None
         try:
             sources = sources_of(inputs)
-            kind = _kind_of(sources)
+            kind = kind_of(sources)
             tables = [
                 _Table(source.name, open_input([source], kind, scratch.path / f"in-{n}", limit_bytes=limit, twice=True), Digests(kind))
                 for n, source in enumerate(sources)
@@ -127,18 +127,18 @@ def merge(
     return Report("merge", counts, outcome, time.monotonic() - begun)
 
 
-def _kind_of(sources: list[Source]) -> Kind:
+def kind_of(sources: list[Source]) -> Kind:
     """The one kind of all inputs; rows of a foreign file are read as that kind."""
     kinds = {source.kind: source.name for source in sources if source.kind}
     if not kinds:
         raise InputError("none of the tables was written by negforge", listed(source.name for source in sources), "ingest them first")
     if len(kinds) > 1:
         there = listed(f"{name} is a table of {kind}" for kind, name in kinds.items())
-        raise InputError("tables of several kinds cannot be united", there, "merge tables of one kind")
+        raise InputError("these are tables of several kinds", there, "name tables of one kind")
     (kind,) = kinds
     if kind not in KINDS:
         raise UsageError(
-            f"{kinds[kind]} is an export", "a trainer's layout has no ids to unite rows by", "merge the negatives, then export"
+            f"{kinds[kind]} is an export", "a trainer's layout has no ids to know rows by", "name the negatives that it was made of"
         )
     return KINDS[kind]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from negforge.options import declared_options, json_schema, metavar, plain_shape
 from negforge.registry import Operator
-from negforge.report import counted, document, preview, printable
+from negforge.report import counted, document, preview, printable, printed
 
 
 def show_dataset(spec: str, *, rows: int, as_json: bool) -> str:
@@ -37,8 +37,8 @@ def show_dataset(spec: str, *, rows: int, as_json: bool) -> str:
     for stage in manifest["stages"]:
         third = {title: one.get("distribution", f"file {one['file']}") for title, one in stage.get("third_party", {}).items()}
         options = ", ".join(f"{key} {value}" for key, value in stage["options"].items() if value is not None)
-        lines += _wrapped(f"{stage['stage']}: seed {stage['seed']}{', ' if options else ''}{options}", 4)
-        lines += _wrapped(_counts(stage["counts"]), 6)
+        lines += wrapped(f"{stage['stage']}: seed {stage['seed']}{', ' if options else ''}{options}", 4)
+        lines += wrapped(_counts(stage["counts"]), 6)
         lines += [f"      third party: {title} of {origin}" for title, origin in third.items()]
     text = io.StringIO()
     text.writelines(printable(line) + "\n" for line in lines)
@@ -49,7 +49,19 @@ def show_dataset(spec: str, *, rows: int, as_json: bool) -> str:
     return text.getvalue()
 
 
-def _wrapped(text: str, indent: int) -> list[str]:
+def show_log(spec: str, *, as_json: bool) -> str:
+    """The versions of a dataset, newest first."""
+    from negforge.comparing import log, log_lines
+
+    entries = log(spec)
+    if as_json:
+        return document(entries)
+    blocks = [[head, *(line for text in more for line in wrapped(text, 4))] for head, more in map(log_lines, entries)]
+    return printed("\n".join(block) for block in blocks)
+
+
+def wrapped(text: str, indent: int) -> list[str]:
+    """Text in lines that fit the terminal."""
     lead = " " * indent
     return textwrap.wrap(
         text, shutil.get_terminal_size().columns, initial_indent=lead, subsequent_indent=lead + "    ", break_on_hyphens=False

@@ -265,7 +265,7 @@ def test_kinds_do_not_mix(tmp_path: Path) -> None:
     good("ingest", "pairs", tmp_path / "p.jsonl", "-o", tmp_path / "p.parquet", "-q")
     good("export", "sentence-transformers", tmp_path / "set", "--layout", "triplet", "-o", tmp_path / "e.parquet", "-q")
     for words, code, said in (
-        (["set", "p.parquet"], 3, "several kinds"),
+        (["set", "p.parquet"], 3, "tables of several kinds"),
         (["e.parquet"], 2, "is an export"),
         (["p.jsonl"], 3, "ingest them first"),
     ):
