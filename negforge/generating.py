@@ -17,9 +17,15 @@ from negforge.errors import InputError
 from negforge.labels import column_of, labelled, without_refuted
 from negforge.prepared import Prepared
 from negforge.records import DROP_NAMES, NEGATIVES, Negatives, Table
+from negforge.registry import Operator
 from negforge.report import Counts, score_steps
 
 Rows = NDArray[np.int64]
+# What a `no-site` row carries: ids and reason, no text.
+_OF_SILENT = {
+    *("id", "anchor_id", "label", "opposition", "evidence", *DROP_NAMES),
+    *("source_id", "source_ids", "initial_label", "operator", "operator_version", "options_digest", "seed", "draw"),
+}
 _MOST = 1 << 40  # more slots than any machine has rows for; keeps arithmetic in 64 bits
 
 
@@ -138,26 +144,33 @@ def _gather(generator: Prepared, made: pl.DataFrame | Chosen | Iterable[Edit | R
         columns = made.drop(name)
     else:
         number = {key: unit for unit, key in enumerate(units.frame[name].to_list())}
-        texts = units.frame[generator.settings.on].to_list()
-        cells: list[tuple[int, str, dict[str, Any]]] = []
+        edits: list[Edit] = []
         for one in made:
-            row = number.get(getattr(one, "row_id", ""), -1)
-            text = texts[row] if row >= 0 else ""
-            answers.check_edit(operator, one, text if row >= 0 else None)
-            if isinstance(one, Refusal):
-                refusals.setdefault(row, (one.reason, one.value))
-                continue
-            new = text[: one.start] + one.new + text[one.end :]
-            cells.append((row, new, {"start": one.start, "end": one.end, "old": text[one.start : one.end], "new": one.new}))
-        unit = np.fromiter((cell[0] for cell in cells), dtype=np.int64, count=len(cells))
-        edit = NEGATIVES.column("edit")
-        columns = pl.DataFrame(
-            {"negative": pl.Series([cell[1] for cell in cells], dtype=pl.String)},
-        ).with_columns(pl.Series("edit", [cell[2] for cell in cells], dtype=edit.dtype if edit else None))
+            if type(one) is Edit and one.row_id in number:
+                edits.append(one)
+            else:
+                answers.check_edit(operator, one, "" if getattr(one, "row_id", "") in number else None)
+                refusals.setdefault(number[one.row_id], (one.reason, one.value))
+        unit = np.fromiter((number[edit.row_id] for edit in edits), dtype=np.int64, count=len(edits))
+        columns = _edits(operator, edits, units.frame[generator.settings.on][unit])
     order = np.argsort(unit, kind="stable")
     unit = unit[order]
     starts = np.searchsorted(unit, unit, side="left")
     return Candidates(unit, np.arange(len(unit)) - starts, columns[order], refusals, passed)
+
+
+def _edits(operator: Operator, edits: list[Edit], texts: pl.Series) -> pl.DataFrame:
+    """Edits of these texts as columns. Looked at one by one only if there is a wrong one among them."""
+    try:
+        columns = {name: [getattr(edit, name) for edit in edits] for name in ("start", "end", "new")}
+        made = pl.DataFrame(columns, schema={"start": pl.Int64, "end": pl.Int64, "new": pl.String})
+        if ((made["start"] >= 0) & (made["start"] <= made["end"]) & (made["end"] <= texts.str.len_chars())).all():
+            return made
+    except (TypeError, pl.exceptions.PolarsError):
+        pass  # it is told below
+    for edit, text in zip(edits, texts, strict=True):
+        answers.check_edit(operator, edit, text)
+    raise RuntimeError(f"{operator.title} yielded edits that make no columns")
 
 
 def _fill(work: Generation, units: Units, found: Candidates, k: int) -> tuple[pl.DataFrame, Counts]:
@@ -215,14 +228,20 @@ def _fill(work: Generation, units: Units, found: Candidates, k: int) -> tuple[pl
 def _as_negatives(work: Generation, units: Units, found: Candidates, chosen: Rows) -> Negatives:
     """The chosen candidates as far as verifiers look at them, texts looked up."""
     rows = units.frame[found.unit[chosen]]
-    looked = _with_texts(work, found.columns[chosen])
+    looked = _with_texts(work, rows, found.columns[chosen])
     more = [looked[name] for name in ("negative", "negative_id", "__body") if name in looked.columns]
     keep = [name for name in ("id", "anchor_id", "anchor", "positive", "positive_id") if name in rows.columns]
     operator = pl.Series("operator", [work.generator.operator.name] * len(chosen), dtype=pl.String)
     return Negatives(rows.select(keep).with_columns(*more, operator))
 
 
-def _with_texts(work: Generation, columns: pl.DataFrame) -> pl.DataFrame:
+def _with_texts(work: Generation, rows: pl.DataFrame, columns: pl.DataFrame) -> pl.DataFrame:
+    """What the operator gave about candidates of these rows, with the texts: of the corpus, or of the row with the edit made."""
+    if work.generator.operator.declares.edits:
+        source, start, end = rows[work.generator.settings.on].alias("source"), pl.col("start"), pl.col("end")
+        old = pl.col("source").str.slice(start, end - start).alias("old")
+        made = pl.concat_str(pl.col("source").str.slice(0, start), "new", pl.col("source").str.slice(end))
+        return columns.with_columns(source).select(made.alias("negative"), pl.struct("start", "end", old, "new").alias("edit"))
     if "corpus_row" not in columns.columns:
         return columns
     texts = work.generator.state.corpus.take(columns["corpus_row"].to_numpy().astype(np.int64))
@@ -246,12 +265,14 @@ def _assemble(work: Generation, frame: pl.DataFrame, units: Units, found: Candid
     if len(place) != len(chosen):
         order = np.lexsort((place, member))
         place, member = place[order], member[order]
-    looked = _with_texts(work, found.columns[chosen]).drop("__body", strict=False)
-    made = _stamp(work, frame[member], looked[place], found.draw[chosen][place])
-    return _ordered(without_refuted(labelled(made.with_columns(tried.drop("candidate")[place].get_columns()))))
+    rows = frame[member]
+    looked = _with_texts(work, rows, found.columns[chosen][place]).drop("__body", strict=False)
+    verdicts = tried.drop("candidate")[place]
+    made = _stamp(work, rows.with_columns(*looked, *verdicts), found.draw[chosen][place])
+    return _ordered(without_refuted(labelled(made)))
 
 
-def _stamp(work: Generation, rows: pl.DataFrame, looked: pl.DataFrame, draws: Rows) -> pl.DataFrame:
+def _stamp(work: Generation, rows: pl.DataFrame, draws: Rows) -> pl.DataFrame:
     """Source rows with a candidate each, as rows of `negatives` with lineage."""
     generator, declares = work.generator, work.generator.operator.declares
     source = rows["id"]
@@ -276,10 +297,8 @@ def _stamp(work: Generation, rows: pl.DataFrame, looked: pl.DataFrame, draws: Ro
         source.alias("source_id"),
         source.reshape((-1, 1)).arr.to_list().alias("source_ids") if len(source) else pl.Series("source_ids", [], dtype=pl.List(pl.String)),
         pl.Series("draw", draws, dtype=pl.Int64),
-        *looked.get_columns(),
     ]
-    made = rows.with_columns(lineage)
-    return made.with_columns(expression.alias(name) for name, expression in constants.items())
+    return rows.with_columns(*lineage, *(expression.alias(name) for name, expression in constants.items()))
 
 
 def _ordered(frame: pl.DataFrame) -> pl.DataFrame:
@@ -292,44 +311,31 @@ def _refused(work: Generation, frame: pl.DataFrame, units: Units, found: Candida
     usual = "no-candidate" if declares.scope == "anchor" else "no-site"
     without = np.ones(units.frame.height, dtype=bool)
     without[found.unit[tried["candidate"].to_numpy()]] = False
-    blank = {*found.unit.tolist()} if without.any() else set()  # every candidate they have is a blank text
-    reasons = {unit: ("blank", "") if unit in blank else found.refusals.get(unit, (usual, "")) for unit in np.flatnonzero(without).tolist()}
-    for reason, _ in reasons.values():
-        counts.refused[reason] += min(work.generator.settings.num_negatives, _MOST)
+    reasons, values = np.full(units.frame.height, usual, dtype=object), np.full(units.frame.height, None, dtype=object)
+    for unit, (reason, value) in found.refusals.items():
+        reasons[unit], values[unit] = reason, value or None
+    reasons[found.unit], values[found.unit] = "blank", None  # every candidate they have is a blank text
+    for reason, number in Counter(reasons[without].tolist()).items():
+        counts.refused[reason] += number * min(work.generator.settings.num_negatives, _MOST)
     members = np.flatnonzero(without[units.members])
-    named = [reasons[unit] for unit in units.members[members].tolist()]
-    for reason, _ in named:
-        counts.dropped[reason] += 1
+    named = reasons[units.members[members]].tolist()
+    counts.dropped.update(named)
     rows = frame[members]
-    looked = found.columns.clear()
-    if "corpus_row" in looked.columns:
-        looked = looked.drop("corpus_row").with_columns(pl.lit(None, pl.String).alias(name) for name in ("negative_id", "negative"))
-    nothing = pl.DataFrame([pl.Series(name, [None] * rows.height, dtype=dtype) for name, dtype in looked.schema.items()])
-    made = _stamp(work, rows, nothing, np.full(rows.height, -1, dtype=np.int64))
-    made = made.with_columns(
-        pl.lit([], dtype=pl.List(pl.String)).alias("evidence"),
-        pl.lit("generate " + work.generator.operator.name).alias("dropped_by"),
-        pl.Series("drop_reason", [reason for reason, _ in named], dtype=pl.String),
-        pl.Series("drop_value", [value or None for _, value in named], dtype=pl.String),
-        pl.col("initial_label").alias("label"),
-        *(pl.lit(None, pl.String).alias(name) for name in work.verdicts),
+    looked = _with_texts(work, rows.clear(), found.columns.clear()).drop("__body", strict=False)
+    nothing = [pl.lit(None, dtype).alias(name) for name, dtype in looked.schema.items()]
+    made = _stamp(work, rows.with_columns(nothing), np.full(rows.height, -1, dtype=np.int64))
+    texts = [name for name in made.columns if name not in _OF_SILENT]
+    speaks = pl.Series(named, dtype=pl.String) != "no-site"
+    # By far the commonest refusal: where there is no other, there is nothing to look through.
+    shown = [pl.when(speaks).then(pl.col(name)) if speaks.any() else pl.lit(None, made.schema[name]).alias(name) for name in texts]
+    return _ordered(
+        made.with_columns(
+            *shown,
+            pl.lit([], dtype=pl.List(pl.String)).alias("evidence"),
+            pl.lit("generate " + work.generator.operator.name).alias("dropped_by"),
+            pl.Series("drop_reason", named, dtype=pl.String),
+            pl.Series("drop_value", values[units.members[members]].tolist(), dtype=pl.String),
+            pl.col("initial_label").alias("label"),
+            *(pl.lit(None, pl.String).alias(name) for name in work.verdicts),
+        )
     )
-    keeps = {
-        "id",
-        "anchor_id",
-        "label",
-        "opposition",
-        "evidence",
-        *(column.name for column in NEGATIVES.columns if column.name in _LINEAGE),
-        *DROP_NAMES,
-    }
-    silent = pl.col("drop_reason") == "no-site"
-    made = made.with_columns(
-        pl.when(silent).then(pl.lit(None, dtype)).otherwise(pl.col(name)).alias(name)
-        for name, dtype in made.schema.items()
-        if name not in keeps
-    )
-    return _ordered(made)
-
-
-_LINEAGE = ("source_id", "source_ids", "initial_label", "operator", "operator_version", "options_digest", "seed", "draw")

@@ -20,6 +20,8 @@ DECLARES = Declares(version=1, scope="row", reads=Negatives, proves=("positive",
 # A number with thousands groups, decimals, or as a fraction; it begins and ends at no letter, digit or further group.
 _NUMBER = re.compile(r"(?<![\w.,/])(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)(?:/\d+(?:\.\d+)?)?(?![\w/]|[.,]\d)")
 _SPACED_SIGN = re.compile(r"(\d) ([%°])")
+# What a text has whose value differs from its letters: no decimals, no groups, no fraction, no leading zero, no `5 %`, no other digits.
+_WRITTEN_OTHERWISE = r"\d[.,/]\d|(?:^|\D)0\d|\d [%°]|[\d--[0-9]]"
 
 
 def verify(batch: Negatives, *, language: str) -> pl.Series:
@@ -30,11 +32,13 @@ def verify(batch: Negatives, *, language: str) -> pl.Series:
     negative, positive = batch.normalised("negative", language), batch.normalised("positive", language)
     same = (negative == positive).fill_null(value=False)
     if language != "code":
-        # Only texts with a digit, of nearly one length of letters, can be equal by their numbers alone.
+        # Two texts whose numbers are all plain are equal by their letters alone; others must have the same letters but for their numbers.
+        otherwise = (negative.str.contains(_WRITTEN_OTHERWISE) | positive.str.contains(_WRITTEN_OTHERWISE)).fill_null(value=False)
+        tried = (otherwise & ~same).arg_true()
         bare = r"[\d\s.,/%°]+"
-        close = negative.str.replace_all(bare, "") == positive.str.replace_all(bare, "")
-        tried = (close.fill_null(value=False) & ~same).arg_true().to_list()
-        if tried:
+        left, right = negative.gather(tried).str.replace_all(bare, ""), positive.gather(tried).str.replace_all(bare, "")
+        tried = tried.filter((left == right).fill_null(value=False))
+        if len(tried):
             left, right = negative.gather(tried).to_list(), positive.gather(tried).to_list()
             equal = [_valued(one) == _valued(other) for one, other in zip(left, right, strict=True)]
             same = same.scatter(tried, equal)

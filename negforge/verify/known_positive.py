@@ -56,10 +56,9 @@ def prepare(positives: Pairs, scratch: Path, max_memory: int, *, language: str) 
 
 def _keys_of(pairs: Pairs, language: str) -> Iterator[U64]:
     anchors = hash64(pairs["anchor_id"])
-    positive = hash64(pairs.normalised("positive", language))
+    positive, query = (hash64(pairs.normalised(name, language)) for name in ("positive", "anchor"))
     yield _key(anchors, positive, _ANCHORS_TEXT)
-    yield _key(anchors, hash64(pairs.normalised("anchor", language)), _ANCHORS_TEXT)
-    query = hash64(pairs.normalised("anchor", language))
+    yield _key(anchors, query, _ANCHORS_TEXT)
     yield _key(query, positive, _QUERYS_TEXT)
     yield mix(positive ^ _ANY_TEXT)
     if "positive_id" in pairs:
