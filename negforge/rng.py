@@ -227,7 +227,10 @@ def _known_lanes(frame: pl.DataFrame, name: str, known: dict[str, Lanes]) -> Lan
 
 def _column_lanes(column: pl.Series) -> Lanes:
     """A 128-bit hash of each cell. A number or a date is hashed as its text; lists and records are made of their parts' hashes."""
-    dtype = column.dtype
+    dtype, rows = column.dtype, len(column)
+    if rows > 1 and _is_constant(column):
+        high, low = _column_lanes(column[:1])
+        return np.repeat(high, rows), np.repeat(low, rows)
     if dtype in (pl.String, pl.Binary):
         return _bytes128(column)
     if isinstance(dtype, pl.Struct):
@@ -244,6 +247,13 @@ def _column_lanes(column: pl.Series) -> Lanes:
     if isinstance(dtype, pl.Map):
         return _column_lanes(column.cast(pl.List(pl.Struct({"key": dtype.key, "value": dtype.value}))))
     return strings128(column.cast(pl.Int64) if dtype == pl.Duration else column)
+
+
+def _is_constant(column: pl.Series) -> bool:
+    """Whether all cells are the same, as an operator's name is in most columns of lineage. Asked only of what is cheap to compare."""
+    if column.null_count() or column.dtype not in (pl.String, pl.Int64):
+        return column.null_count() == len(column)
+    return bool(column[0] == column[-1] and (column == column[0]).all())
 
 
 def total128(lanes: Lanes) -> int:

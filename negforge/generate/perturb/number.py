@@ -313,7 +313,7 @@ def generate(
             begin = bits[0] % len(free)
             free = (free[begin:] + free[:begin])[:: -(-len(free) // _SITES)]
         each = min(_VALUES_EACH, -(-wanted // len(free)))
-        taken = {site.key for site in sites} | said
+        taken = said.union([site.key for site in sites])
         choices = []
         for site, draw in zip(free, bits, strict=False):
             start, end = site.start, site.end
@@ -739,13 +739,13 @@ def _step(old: int, decimals: int) -> int:
     return 5 if old % 5 == 0 and old > 10 and not decimals else 1
 
 
-def _spread(low: int, high: int, step: int, draw: int) -> list[int]:
-    """Up to six multiples of step from low to high: one drawn, the others as far apart as they can be."""
+def _spread(low: int, high: int, step: int, draw: int) -> Iterator[int]:
+    """Up to six multiples of step from low to high: one drawn, the others as far apart as they can be. Few are mostly looked at."""
     first, size = -(-low // step), high // step - -(-low // step) + 1
     if size < 1:
-        return [] if step == 1 else _spread(low, high, 1, draw)
+        return iter(()) if step == 1 else _spread(low, high, 1, draw)
     stride = max(1, size // 6)
-    return [step * (first + (draw + turn * stride) % size) for turn in range(min(size, 6))]
+    return (step * (first + (draw + turn * stride) % size) for turn in range(min(size, 6)))
 
 
 def _written(value: int, decimals: int, like: str) -> str:
