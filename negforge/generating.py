@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -148,8 +147,9 @@ def _gather(generator: Prepared, made: pl.DataFrame | Chosen | Iterable[Edit | R
         for one in made:
             if type(one) is Edit and one.row_id in number:
                 edits.append(one)
-            else:
-                answers.check_edit(operator, one, "" if getattr(one, "row_id", "") in number else None)
+                continue
+            answers.check_edit(operator, one, "" if getattr(one, "row_id", "") in number else None)
+            if isinstance(one, Refusal):
                 refusals.setdefault(number[one.row_id], (one.reason, one.value))
         unit = np.fromiter((number[edit.row_id] for edit in edits), dtype=np.int64, count=len(edits))
         columns = _edits(operator, edits, units.frame[generator.settings.on][unit])
@@ -164,7 +164,8 @@ def _edits(operator: Operator, edits: list[Edit], texts: pl.Series) -> pl.DataFr
     try:
         columns = {name: [getattr(edit, name) for edit in edits] for name in ("start", "end", "new")}
         made = pl.DataFrame(columns, schema={"start": pl.Int64, "end": pl.Int64, "new": pl.String})
-        if ((made["start"] >= 0) & (made["start"] <= made["end"]) & (made["end"] <= texts.str.len_chars())).all():
+        fit = (made["start"] >= 0) & (made["start"] <= made["end"]) & (made["end"] <= texts.str.len_chars()) & made["new"].is_not_null()
+        if fit.fill_null(value=False).all():
             return made
     except (TypeError, pl.exceptions.PolarsError):
         pass  # it is told below

@@ -39,8 +39,8 @@ def verify(batch: Negatives, *, language: str) -> pl.Series:
         left, right = negative.gather(tried).str.replace_all(bare, ""), positive.gather(tried).str.replace_all(bare, "")
         tried = tried.filter((left == right).fill_null(value=False))
         if len(tried):
-            left, right = negative.gather(tried).to_list(), positive.gather(tried).to_list()
-            equal = [_valued(one) == _valued(other) for one, other in zip(left, right, strict=True)]
+            both = zip(negative.gather(tried), positive.gather(tried), strict=True)
+            equal = [_valued(one) == _valued(other) for one, other in both]
             same = same.scatter(tried, equal)
     return pl.select(pl.when(same).then(pl.lit("positive")).otherwise(pl.lit("unknown"))).to_series()
 
