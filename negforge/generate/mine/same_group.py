@@ -283,7 +283,10 @@ def _order(anchors: list[_Anchor], groups: _Groups, rng: Rng, wanted: int, *, ne
         if len(large):
             values = rng.integers(ids.gather(large), wanted, sizes[large])
             for place, number in enumerate(large.tolist()):
-                drawn[number] = _taken(groups, slices[number], _unique([values[place]]))
+                order = [values[place]]
+                if sizes[number] <= 16 * wanted:  # not much larger than what is wanted: nobody is short before it is exhausted
+                    order.append(np.argsort(rng.integers(ids[number : number + 1], int(sizes[number]), 1 << 62)[0], kind="stable"))
+                drawn[number] = _taken(groups, slices[number], _unique(order))
     for number, rows in drawn.items():
         anchors[number].candidates = rows[~np.isin(rows, anchors[number].own)]
 

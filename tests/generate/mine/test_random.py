@@ -74,3 +74,14 @@ def test_blank_texts_are_never_chosen() -> None:
     made = negforge.run(TITLE, anchors(4), corpus=corpus, num_negatives=2)
     assert set(made.kept["negative"]) == {"real one", "real two"}
     assert made.report.counts["emitted"] == 8
+
+
+def test_the_number_of_slots_never_reorders_a_corpus() -> None:
+    """About the size where shuffling ends and drawing begins, more slots begin with those that fewer give, to the last text."""
+    for size in (1024, 1025, 1100, 1170):
+        corpus = corpus_of(size)
+        few, more, whole = (
+            negforge.run(TITLE, anchors(1), corpus=corpus, num_negatives=k).kept.sort("draw")["negative_id"].to_list() for k in (1, 9, size)
+        )
+        assert (more[:1], whole[:9]) == (few, more), size
+        assert len({*whole}) == size

@@ -222,8 +222,9 @@ def test_the_number_of_slots_never_reorders_a_group() -> None:
     """About the size where shuffling a group ends and drawing begins, k and k + 3 negatives still agree on the first k."""
     for size in (1023, 1024, 1025, 1100):
         corpus = corpus_of([sentence(number, 3) for number in range(size)])
-        few, many = (chosen(negforge.run(TITLE, pair(sentence(0, 3)), corpus=corpus, num_negatives=k)) for k in (3, 6))
-        assert many[:3] == few, size
+        few, many, whole = (chosen(negforge.run(TITLE, pair(sentence(0, 3)), corpus=corpus, num_negatives=k)) for k in (3, 6, size - 1))
+        assert (many[:3], whole[:6]) == (few, many), size
+        assert len({*whole}) == size - 1
 
 
 def test_real_paragraphs_of_one_article(real_data: Path) -> None:
