@@ -76,7 +76,9 @@ def _ended(call: Callable[[], int]) -> int:
         where = str(error.filename or "standard output, or the folder for temporary files")
         say(f"error: {StorageError(f'cannot write: {error.strerror}', where, 'free some space or choose another place')}")
         return StorageError.exit_code
-    except Exception:  # noqa: BLE001 - the last door: whatever comes becomes a message and an exit code
+    except (SystemExit, GeneratorExit):
+        raise
+    except BaseException:  # noqa: BLE001 - the last door: whatever comes, a panic of Polars too, becomes a message and an exit code
         return _bug()
 
 

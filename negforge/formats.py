@@ -11,7 +11,8 @@ import io
 import itertools
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import IO, Any
 
 import polars as pl
@@ -21,10 +22,11 @@ import pyarrow.parquet as pq
 from polars.datatypes import DataTypeClass
 from pydantic_core import from_json
 
-from negforge.errors import InputError
+from negforge.badrows import PLACE, TEXT, BadRows
+from negforge.errors import InputError, listed
 
 History = list[dict[str, Any]]
-Reader = Callable[[IO[bytes], str, int, History], Iterator[pl.DataFrame]]
+_STRICT = BadRows()
 
 FORMATS = ("jsonl", "json", "csv", "tsv", "parquet", "arrow")
 METADATA = b"negforge"
@@ -32,6 +34,9 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _HELD_BYTES = 1 << 26  # a frame ends at so many rows or so many bytes, whatever comes first
 _WORDS = {"String": "text", "Boolean": "true or false", "Float64": "a number", "List": "a list", "Struct": "an object"}
 _NOTHING = pl.Null()
+_DEEPEST = 32  # levels of lists and objects in a cell; Arrow takes no more than 64 of a table
+_LONGEST = 1 << 28  # bytes or characters of one line: what a small packed file may unpack to is held in memory to its end
+_LARGEST_JSON = 1 << 30  # bytes of a JSON document, which is parsed whole
 csv.field_size_limit(1 << 30)
 
 
@@ -84,7 +89,7 @@ def without_null(dtype: pl.DataType) -> pl.DataType:
     return pl.String() if dtype == pl.Null else dtype
 
 
-def _type_of(values: Iterable[Any]) -> pl.DataType:
+def _type_of(values: Iterable[Any], level: int = 0) -> pl.DataType:
     """The type of JSON values. Raises ValueError, whose text goes on from `holds`, where they have no common one.
 
     Polars' own guess looks at the first values only: it cuts 1.5 to 1 after a 1, loses keys that come late, and reads a
@@ -106,11 +111,13 @@ def _type_of(values: Iterable[Any]) -> pl.DataType:
         raise ValueError("a whole number beyond 64 bits")
     if kinds <= {int, float}:
         return pl.Float64()
+    if level == _DEEPEST and kinds <= {list, dict}:
+        raise ValueError(f"values nested deeper than {_DEEPEST} levels")
     if kinds == {list}:
-        return pl.List(_type_of(itertools.chain.from_iterable(values)))
+        return pl.List(_type_of(itertools.chain.from_iterable(values), level + 1))
     if kinds == {dict}:
         names = dict.fromkeys(itertools.chain.from_iterable(values))
-        return pl.Struct({name: _type_of([value.get(name) for value in values]) for name in names})
+        return pl.Struct({name: _type_of([value.get(name) for value in values], level + 1) for name in names})
     raise ValueError("values of different types")
 
 
@@ -153,46 +160,78 @@ def _words(dtype: pl.DataType) -> str:
 # -- JSON --------------------------------------------------------------------------------------------------------------
 
 
-def _jsonl(handle: IO[bytes], name: str, rows: int, _history: History) -> Iterator[pl.DataFrame]:
+def _jsonl(handle: IO[bytes], name: str, rows: int, _history: History, bad: BadRows = _STRICT) -> Iterator[pl.DataFrame]:
     types: dict[str, pl.DataType] = {}
-    held: list[dict[str, Any]] = []
-    numbers: list[int] = []
+    held = _Held(name, bad)
     number = held_bytes = 0
-    for number, line in enumerate(handle, start=1):
+    for number, line in enumerate(iter(lambda: handle.readline(_LONGEST + 1), b""), start=1):
         data = line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line
         if data.isspace() or not data:
             continue
+        if len(line) > _LONGEST:
+            raise _too_long(name, number)
         try:
             row = from_json(data, cache_strings="keys")
         except ValueError:
-            raise _malformed(name, number, line) from None
+            bad.take(*_malformed(name, number, line), f"{name}:{number}", _raw(line))
+            continue
         if not isinstance(row, dict):
-            raise InputError("a line is not a JSON object", f"{name} line {number}: {_shown(line)}", "one object a line, please")
-        held.append(row)
-        numbers.append(number)
+            error = InputError("a line is not a JSON object", f"{name} line {number}: {_shown(line)}", "one object a line, please")
+            bad.take(error, "not-an-object", f"{name}:{number}", _raw(line))
+            continue
+        if line.count(b'":') != len(row) and (twice := _repeated_key(data)) is not None:
+            error = InputError(f"key {twice!r} stands twice in an object", f"{name} line {number}: {_shown(line)}", "keep one of them")
+            bad.take(error, "repeated-key", f"{name}:{number}", _raw(line))
+            continue
+        held.add(row, number, _raw(line) if bad.most else "")
         held_bytes += len(line)
-        if len(held) >= rows or held_bytes >= _HELD_BYTES:
-            yield _typed(held, numbers, types, f"{name} line")
-            held, numbers, held_bytes = [], [], 0
-    if held:
-        yield _typed(held, numbers, types, f"{name} line")
-    elif number and not types:
+        if len(held.rows) >= rows or held_bytes >= _HELD_BYTES:
+            yield held.frame(types)
+            held_bytes = 0
+    if held.rows:
+        yield held.frame(types)
+    elif number and not types and not bad.rows:
         raise InputError(f"{name} holds nothing but white space", mend="fetch or make it again")
 
 
-def _malformed(name: str, number: int, line: bytes) -> InputError:
-    _refuse_bytes(name, number, line)
+def _too_long(name: str, number: int) -> InputError:
+    return InputError(f"a line is longer than {_LONGEST >> 20} MiB", f"{name} line {number}", "is it a table at all? if so, cut its texts")
+
+
+def _malformed(name: str, number: int, line: bytes) -> tuple[InputError, str]:
+    """The error for a line that is no JSON, and its reason as a dropped row."""
+    try:
+        line.decode()
+    except UnicodeDecodeError as error:
+        return _not_utf8(name, number, line, error.start), "not-utf8"
     try:
         # Without the line's end the parser counts characters from its beginning.
         from_json(line.strip())
         problem = "white space that JSON has not"
     except ValueError as error:
         problem = re.sub(r" at line 1 column ([0-9]+)$", r", at its character \1", str(error))
-    return InputError(f"malformed JSON: {problem}", f"{name} line {number}: {_shown(line)}", "mend the line or remove it")
+    return InputError(f"malformed JSON: {problem}", f"{name} line {number}: {_shown(line)}", "mend the line or remove it"), "malformed"
+
+
+def _repeated_key(data: bytes) -> str | None:
+    """A key that stands twice in an object of a JSON text; the parser would silently take its last value."""
+    found: list[str] = []
+
+    def look(pairs: list[tuple[str, Any]]) -> None:
+        names = [name for name, _ in pairs]
+        found.extend(name for name in names if names.count(name) > 1) if len({*names}) < len(names) else None
+
+    json.loads(data, object_pairs_hook=look)
+    return found[0] if found else None
 
 
 def _shown(line: bytes) -> str:
     return line.decode(errors="replace").strip()[:80]
+
+
+def _raw(line: bytes) -> str:
+    """The beginning of a line with every byte to be seen."""
+    return line[:1000].decode(errors="backslashreplace").strip("\r\n")
 
 
 def _refuse_bytes(name: str, number: int, line: bytes) -> None:
@@ -208,50 +247,100 @@ def _not_utf8(name: str, number: int, data: bytes, at: int) -> InputError:
     return InputError(f"{name} is not UTF-8", f"line {number}: byte {data[at]:#04x} in {data[max(0, at - 20) : at + 10]!r}", mend)
 
 
-def _typed(held: list[dict[str, Any]], numbers: list[int], types: dict[str, pl.DataType], place: str) -> pl.DataFrame:
-    """Objects as a frame; `types`, those of the frames before, are widened to fit. place: the file, and what a number counts."""
-    names = dict.fromkeys([*types, *itertools.chain.from_iterable(dict.fromkeys(map(tuple, held)))])
-    columns = {}
-    for name in names:
-        values = [row.get(name) for row in held]
-        known = types.get(name, _NOTHING)
-        try:
-            found = merged(known, _type_of(values))
-            columns[name] = column_of(name, values, found or known)
-        except ValueError:
-            found = None
-        if found is None:
-            raise _mixed(name, values, numbers, known, place)
-        types[name] = found
-    return named(pl.DataFrame(columns))
+class _Held:
+    """Objects that wait to become a frame, with the line or row each stands in."""
+
+    def __init__(self, name: str, bad: BadRows, unit: str = "line") -> None:
+        self._name, self._bad, self._unit = name, bad, unit
+        self.rows: list[dict[str, Any]] = []
+        self.numbers: list[int] = []
+        self.texts: list[str] = []
+
+    def add(self, row: dict[str, Any], number: int, text: str) -> None:
+        """Take one."""
+        self.rows.append(row)
+        self.numbers.append(number)
+        self.texts.append(text)
+
+    def frame(self, types: dict[str, pl.DataType]) -> pl.DataFrame:
+        """What is held as a frame, held no longer; `types`, those of the frames before, are widened to fit."""
+        while True:
+            names = dict.fromkeys([*types, *itertools.chain.from_iterable(dict.fromkeys(map(tuple, self.rows)))])
+            columns: dict[str, pl.Series] = {}
+            wider: dict[str, pl.DataType] = {}
+            for name in names:
+                values = [row.get(name) for row in self.rows]
+                known = types.get(name, _NOTHING)
+                try:
+                    found = merged(known, _type_of(values))
+                    columns[name] = column_of(name, values, found or known)
+                except ValueError:
+                    found = None
+                if found is None:
+                    self._put_by(name, values, known)
+                    break
+                wider[name] = found
+            else:
+                break
+        types.update(wider)
+        made = named(pl.DataFrame(columns), self._name)
+        if self._bad.most:
+            made = made.with_columns(pl.Series(PLACE, map(self._place, self.numbers), dtype=pl.String))
+            made = made.with_columns(pl.Series(TEXT, self.texts, dtype=pl.String)) if self._unit == "line" else made
+        self.rows, self.numbers, self.texts = [], [], []
+        return made
+
+    def _place(self, number: int) -> str:
+        return f"{self._name}:{number}" if self._unit == "line" else f"{self._name} {self._unit} {number}"
+
+    def _put_by(self, name: str, values: list[Any], known: pl.DataType) -> None:
+        """Put by the rows whose value in a column does not fit those before it; raise the first one's error if none may be."""
+        place = f"{self._name} {self._unit}"
+        wrong: set[int] = set()
+        for row, (value, number) in enumerate(zip(values, self.numbers, strict=True)):
+            error, both = _misfit(name, value, known, f"{place} {number}")
+            if error is None:
+                known = both
+                continue
+            text = self.texts[row] or json.dumps(self.rows[row], ensure_ascii=False, default=str)
+            self._bad.take(error, "mixed-types", self._place(number), text)
+            wrong.add(row)
+        if not wrong:
+            where = f"{place} {self.numbers[0]} and after"
+            raise InputError(f"column '{name}' holds values of different types", where, "make the values one type")
+        keep = [row for row in range(len(values)) if row not in wrong]
+        self.rows = [self.rows[row] for row in keep]
+        self.numbers = [self.numbers[row] for row in keep]
+        self.texts = [self.texts[row] for row in keep]
 
 
-def _mixed(name: str, values: list[Any], numbers: list[int], known: pl.DataType, place: str) -> InputError:
-    """The error for a column whose values have no common type, naming the first that does not fit those before it."""
-    for value, number in zip(values, numbers, strict=True):
-        try:
-            one = _type_of([value])
-        except ValueError as error:
-            return InputError(f"column '{name}' holds {error}", f"{place} {number}: {value!r:.80}", "mend it, or write it as text")
-        both = merged(known, one)
-        if both is None:
-            found = f"{place} {number}: {_words(one)} where {_words(known)} stood before"
-            mend = "write the single ones as lists too" if pl.List in (one, known) else "make the values one type"
-            return InputError(f"column '{name}' holds values of different types", found, mend)
-        known = both
-    return InputError(f"column '{name}' holds values of different types", f"{place} {numbers[0]} and after", "make the values one type")
+def _misfit(name: str, value: Any, known: pl.DataType, place: str) -> tuple[InputError | None, pl.DataType]:
+    """The error for a value that does not go with those before it, or the type for both."""
+    try:
+        one = _type_of([value])
+    except ValueError as error:
+        return InputError(f"column '{name}' holds {error}", f"{place}: {value!r:.80}", "mend it, or write it as text"), known
+    both = merged(known, one)
+    if both is not None:
+        return None, both
+    mend = "write the single ones as lists too" if pl.List in (one, known) else "make the values one type"
+    found = f"{place}: {_words(one)} where {_words(known)} stood before"
+    return InputError(f"column '{name}' holds values of different types", found, mend), known
 
 
-def _json(handle: IO[bytes], name: str, rows: int, _history: History) -> Iterator[pl.DataFrame]:
+def _json(handle: IO[bytes], name: str, rows: int, _history: History, bad: BadRows = _STRICT) -> Iterator[pl.DataFrame]:
     """A JSON list of objects, an object of objects (its keys become the column `key`), or JSON Lines under the wrong name."""
-    data = handle.read().removeprefix(BYTE_ORDER_MARK)
+    data = handle.read(_LARGEST_JSON + 1).removeprefix(BYTE_ORDER_MARK)
     if not data.strip():
         raise InputError(f"{name} is empty", mend="fetch or make it again; a table without rows is []")
+    if len(data) > _LARGEST_JSON:
+        mend = "write an object a line, for example with jq -c '.[]', and name the file .jsonl"
+        raise InputError(f"{name} is larger than {_LARGEST_JSON >> 30} GiB", "a JSON document is read whole", mend)
     try:
         found = from_json(data, cache_strings="keys")
     except ValueError as error:
         if "trailing characters" in str(error):
-            yield from _jsonl(io.BytesIO(data), name, rows, _history)
+            yield from _jsonl(io.BytesIO(data), name, rows, _history, bad)
             return
         for number, line in enumerate(data.splitlines(), start=1):
             _refuse_bytes(name, number, line)
@@ -260,68 +349,161 @@ def _json(handle: IO[bytes], name: str, rows: int, _history: History) -> Iterato
     if isinstance(found, dict):
         parts = all(isinstance(value, dict) for value in found.values())
         found = [{"key": key, **value} for key, value in found.items()] if parts else [found]
-    if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
+    if not isinstance(found, list) or not (bad.most or all(isinstance(row, dict) for row in found)):
         raise InputError("the file is neither a list nor an object of JSON objects", name, "one object a row, please")
-    if found:
-        yield from _typed(found, [*range(1, len(found) + 1)], {}, f"{name} row").iter_slices(rows)
+    held = _Held(name, bad, "row")
+    for number, row in enumerate(found, start=1):
+        if isinstance(row, dict):
+            held.add(row, number, "")
+        else:
+            wrong = InputError("a row is not a JSON object", f"{name} row {number}", "one object a row, please")
+            bad.take(wrong, "not-an-object", f"{name} row {number}", json.dumps(row))
+    if data.count(b'":') != sum(map(len, held.rows)) and (twice := _repeated_key(data)) is not None:
+        raise InputError(f"key {twice!r} stands twice in an object", name, "keep one of them")
+    if held.rows:
+        yield from held.frame({}).iter_slices(rows)
 
 
 # -- delimited text ----------------------------------------------------------------------------------------------------
 
 
-def _csv(handle: IO[bytes], name: str, rows: int, _history: History) -> Iterator[pl.DataFrame]:
-    yield from _delimited(handle, name, rows, ",")
+def _csv(handle: IO[bytes], name: str, rows: int, _history: History, bad: BadRows = _STRICT) -> Iterator[pl.DataFrame]:
+    yield from _delimited(handle, name, rows, ",", bad)
 
 
-def _tsv(handle: IO[bytes], name: str, rows: int, _history: History) -> Iterator[pl.DataFrame]:
-    yield from _delimited(handle, name, rows, "\t")
+def _tsv(handle: IO[bytes], name: str, rows: int, _history: History, bad: BadRows = _STRICT) -> Iterator[pl.DataFrame]:
+    yield from _delimited(handle, name, rows, "\t", bad)
 
 
-def _delimited(handle: IO[bytes], name: str, rows: int, sign: str) -> Iterator[pl.DataFrame]:
+class _Lines:
+    """The lines of a text. taken: those since the last look, which can be given back but for the first."""
+
+    def __init__(self, text: io.TextIOWrapper, name: str) -> None:
+        self._text, self._name, self._again = text, name, list[str]()
+        self.number, self.taken = 0, list[str]()
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._again.pop() if self._again else self._text.readline(_LONGEST + 1)
+        if not line:
+            raise StopIteration
+        self.number += 1
+        if len(line) > _LONGEST:
+            raise _too_long(self._name, self.number)
+        self.taken.append(line)
+        return line
+
+    def give_back(self) -> None:
+        """The lines after the first are to come again: a quote that opens nothing must not take them along."""
+        self._again += reversed(self.taken[1:])
+        self.number -= len(self.taken) - 1
+
+
+def _delimited(handle: IO[bytes], name: str, rows: int, sign: str, bad: BadRows) -> Iterator[pl.DataFrame]:
     """Separated text with a header line; every column is text and an empty cell is an empty text. Tabs go without quotes."""
-    text = io.TextIOWrapper(handle, encoding="utf-8-sig", newline="")
+    # A byte that is no UTF-8 must not end the run where its row may be dropped.
+    text = io.TextIOWrapper(handle, encoding="utf-8-sig", newline="", errors="surrogateescape" if bad.most else "strict")
     quoting: Any = csv.QUOTE_NONE if sign == "\t" else csv.QUOTE_MINIMAL
-    reader = csv.reader(text, delimiter=sign, quoting=quoting, strict=sign != "\t")
+    lines = _Lines(text, name)
+    reader = csv.reader(lines, delimiter=sign, quoting=quoting, strict=sign != "\t")
     try:
-        header = next((row for row in reader if row), [])
-        if not any(cell.strip() for cell in header):
-            raise InputError(f"{name} is empty", "it has no header line", "fetch or make it again")
-        header = [column or nameless(place) for place, column in enumerate(header)]
-        twice = next((column for column in header if header.count(column) > 1), None)
-        if twice is not None:
-            raise InputError(f"column '{twice}' stands twice in the header", name, "give each column its own name")
+        header = _header(reader, lines, name, sign)
         held: list[list[str]] = []
+        places: list[str] = []
+        texts: list[str] = []
         held_characters = 0
         some = False
-        for row in reader:
+        while True:
+            lines.taken.clear()
+            begun = lines.number + 1
+            try:
+                row = next(reader, None)
+            except csv.Error as error:
+                told = InputError(f"malformed CSV: {error}", f"{name} line {lines.number}", "mend the line")
+                bad.take(told, "malformed", f"{name}:{begun}", _escaped(lines.taken[0]))
+                lines.give_back()
+                continue
+            if row is None:
+                break
             if not row:
+                continue
+            if bad.most and not _is_text("".join(lines.taken)):
+                raw = "".join(lines.taken).encode(errors="surrogateescape")
+                at = next(at for at in range(len(raw)) if not _is_text(raw[: at + 1].decode(errors="surrogateescape")[-1:]))
+                bad.take(_not_utf8(name, begun, raw, at), "not-utf8", f"{name}:{begun}", _escaped("".join(lines.taken)))
                 continue
             if len(row) != len(header):
                 found = f"a row has {len(row)} cells, the header {len(header)}"
-                raise InputError(found, f"{name} line {reader.line_num}", "quote cells that hold separators")
+                wrong = InputError(found, f"{name} line {lines.number}", "quote cells that hold separators")
+                bad.take(wrong, "ragged", f"{name}:{begun}", _escaped("".join(lines.taken)))
+                continue
             held.append(row)
+            if bad.most:
+                places.append(f"{name}:{begun}")
+                texts.append("".join(lines.taken)[:1000].rstrip("\r\n"))
             held_characters += sum(map(len, row))
             if len(held) >= rows or held_characters >= _HELD_BYTES:
-                yield _text_frame(header, held)
-                held, held_characters, some = [], 0, True
+                yield _text_frame(header, held, places, texts)
+                held, places, texts, held_characters, some = [], [], [], 0, True
         if held or not some:
-            yield _text_frame(header, held)
-    except csv.Error as error:
-        raise InputError(f"malformed CSV: {error}", f"{name} line {reader.line_num}", "mend the line") from None
+            yield _text_frame(header, held, places, texts, located=bool(bad.most))
     except UnicodeDecodeError as error:
-        number = reader.line_num + 1 + error.object[: error.start].count(b"\n")
+        number = lines.number + 1 + error.object[: error.start].count(b"\n")
         raise _not_utf8(name, number, error.object, error.start) from None
 
 
-def _text_frame(header: list[str], held: list[list[str]]) -> pl.DataFrame:
+def _header(reader: Iterator[list[str]], lines: _Lines, name: str, sign: str) -> list[str]:
+    """The names of the columns. Raises InputError for a file that is empty, no text, or separated by another sign."""
+    try:
+        header = next((row for row in reader if row), [])
+    except csv.Error as error:
+        raise InputError(f"malformed CSV: {error}", f"{name} line {lines.number}", "mend the line") from None
+    if not any(cell.strip() for cell in header):
+        raise InputError(f"{name} is empty", "it has no header line", "fetch or make it again")
+    whole = "".join(lines.taken)
+    if "\0" in whole or not _is_text(whole):
+        mend = (
+            "convert it, for example: iconv -f utf-16le -t utf-8" if "\0" in whole else "convert it, for example: iconv -f latin1 -t utf-8"
+        )
+        raise InputError(f"{name} is not UTF-8", f"its header line holds {'NUL' if chr(0) in whole else 'other'} bytes", mend)
+    other = max(";\t|,", key=whole.count)
+    if whole.count(other) > whole.count(sign) and len(header) == 1:
+        mend = f"name it {'.tsv' if other == chr(9) else '.csv'}" if other in ",\t" else "save it with commas"
+        raise InputError(f"the columns of {name} are separated by {other!r}, not {sign!r}", f"its header is {whole.strip()[:80]!r}", mend)
+    header = [column or nameless(place) for place, column in enumerate(header)]
+    twice = next((column for column, count in Counter(header).items() if count > 1), None)
+    if twice is not None:
+        raise InputError(f"column '{twice}' stands twice in the header", name, "give each column its own name")
+    return header
+
+
+def _is_text(text: str) -> bool:
+    """Whether a text that was read with `surrogateescape` had no byte to escape."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _escaped(text: str) -> str:
+    return text[:1000].rstrip("\r\n").encode(errors="surrogateescape").decode(errors="backslashreplace")
+
+
+def _text_frame(header: list[str], held: list[list[str]], places: list[str], texts: list[str], *, located: bool = False) -> pl.DataFrame:
     columns = zip(*held, strict=True) if held else [[]] * len(header)
-    return pl.DataFrame([pl.Series(name, values, dtype=pl.String) for name, values in zip(header, columns, strict=True)])
+    made = [pl.Series(name, values, dtype=pl.String) for name, values in zip(header, columns, strict=True)]
+    if places or located:
+        made += [pl.Series(PLACE, places, dtype=pl.String), pl.Series(TEXT, texts, dtype=pl.String)]
+    return pl.DataFrame(made)
 
 
 # -- Parquet and Arrow -------------------------------------------------------------------------------------------------
 
 
-def _parquet(handle: IO[bytes], name: str, rows: int, _history: History) -> Iterator[pl.DataFrame]:
+def _parquet(handle: IO[bytes], name: str, rows: int, _history: History, _bad: BadRows = _STRICT) -> Iterator[pl.DataFrame]:
     try:
         file = pq.ParquetFile(handle)
     except pa.ArrowInvalid as error:
@@ -334,7 +516,7 @@ def _parquet(handle: IO[bytes], name: str, rows: int, _history: History) -> Iter
         yield frame_of(batch, name)
 
 
-def _arrow(handle: IO[bytes], name: str, rows: int, history: History) -> Iterator[pl.DataFrame]:
+def _arrow(handle: IO[bytes], name: str, rows: int, history: History, _bad: BadRows = _STRICT) -> Iterator[pl.DataFrame]:
     """An Arrow file or stream; a stream of ours fills `history` at its end."""
     try:
         file = pa.ipc.open_file(handle) if _is_arrow_file(handle) else None
@@ -386,16 +568,56 @@ def read_notes(schema: pa.Schema) -> dict[str, Any]:
 
 
 def frame_of(table: pa.RecordBatch | pa.Table, name: str) -> pl.DataFrame:
-    """Arrow data as a frame. Raises InputError for text that is not UTF-8, a type that Polars has not, and two of a name."""
+    """Arrow data as a frame. Raises InputError for text that is not UTF-8, a type that Polars has not, and two of a name.
+
+    Of an extension type the values stay, as the type they are stored in.
+    """
+    columns = []
     for column, values in zip(table.schema.names, table.columns, strict=True):
+        _refuse_type(values.type, column, name)
         try:
             values.validate(full=True)
+            columns.append(values.cast(_stored(values.type)) if _stored(values.type) != values.type else values)
+        except pa.ArrowNotImplementedError as error:
+            raise _cannot(column, name, str(error)) from error
         except pa.ArrowInvalid as error:
             raise InputError(f"column '{column}' of {name} is damaged", str(error), "make the file again") from error
     try:
-        return pl.DataFrame(pl.from_arrow(table))
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        plain = pa.Table.from_arrays(columns, names=table.schema.names) if columns else table
+        return pl.DataFrame(pl.from_arrow(plain))
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, pa.ArrowException) as error:
         raise InputError(f"a column of {name} cannot be read", str(error).partition("\n")[0], "convert or leave out the column") from error
+
+
+def _refuse_type(kind: pa.DataType, column: str, name: str, level: int = 0) -> None:
+    """Raise InputError for what no frame holds: records without fields, lists of no width, nesting without end."""
+    if isinstance(kind, pa.BaseExtensionType):
+        kind = kind.storage_type
+    if level > _DEEPEST:
+        raise _cannot(column, name, f"it is nested deeper than {_DEEPEST} levels")
+    if pa.types.is_struct(kind) and kind.num_fields == 0:
+        raise _cannot(column, name, "it holds records without fields")
+    if pa.types.is_fixed_size_list(kind) and kind.list_size == 0:
+        raise _cannot(column, name, "it holds lists of size 0")
+    if pa.types.is_nested(kind):
+        for number in range(kind.num_fields):
+            _refuse_type(kind.field(number).type, column, name, level + 1)
+
+
+def _stored(kind: pa.DataType) -> pa.DataType:
+    """The type without extension types, in lists and records too."""
+    if isinstance(kind, pa.BaseExtensionType):
+        return _stored(kind.storage_type)
+    if pa.types.is_struct(kind):
+        return pa.struct([one.with_type(_stored(one.type)) for one in kind])
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        make = pa.list_ if pa.types.is_list(kind) else pa.large_list
+        return make(kind.value_field.with_type(_stored(kind.value_type)))
+    return kind
+
+
+def _cannot(column: str, name: str, why: str) -> InputError:
+    return InputError(f"column '{column}' of {name} cannot be read", why, "convert or leave out the column")
 
 
 def nameless(place: int) -> str:
@@ -403,9 +625,14 @@ def nameless(place: int) -> str:
     return f"column_{place}"
 
 
-def named(frame: pl.DataFrame) -> pl.DataFrame:
-    """The frame with a name for each column."""
-    return frame if "" not in frame.columns else frame.rename({"": nameless(frame.columns.index(""))})
+def named(frame: pl.DataFrame, where: str = "the given frame") -> pl.DataFrame:
+    """The frame with a name for each column. Raises InputError where another column has the name already."""
+    if "" not in frame.columns:
+        return frame
+    name = nameless(frame.columns.index(""))
+    if name in frame.columns:
+        raise InputError(f"a column without a name would be '{name}', which is there", f"{where} has {listed(frame.columns)}", "name it")
+    return frame.rename({"": name})
 
 
 def cut_off(name: str) -> InputError:
@@ -413,7 +640,7 @@ def cut_off(name: str) -> InputError:
     return InputError(f"{name} was cut off", "the command that wrote it died before its end", "look at its message and run it again")
 
 
-READERS: dict[str, Reader] = {"jsonl": _jsonl, "json": _json, "csv": _csv, "tsv": _tsv, "parquet": _parquet, "arrow": _arrow}
+READERS = {"jsonl": _jsonl, "json": _json, "csv": _csv, "tsv": _tsv, "parquet": _parquet, "arrow": _arrow}
 
 
 def sniffed(head: bytes) -> str:

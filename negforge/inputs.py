@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from negforge import rng
+from negforge.badrows import PLACE, BadRows
 from negforge.engine import Partitioner, Spool
 from negforge.errors import InputError, UsageError, did_you_mean, listed
 from negforge.formats import fitted, merged, named, without_null
@@ -83,7 +84,23 @@ def renamed(source: Source, renames: Sequence[str]) -> Source:
                     raise InputError(f"--rename {old}={new}: {source.name} has a column '{new}' already", have, "choose another name")
             yield frame.rename(names)
 
-    return Source(source.name, batches, source.kind, source.clustered, source.history, source.once)
+    return replace(source, batches=batches)
+
+
+def located(source: Source, bad: BadRows) -> Source:
+    """The source with its bad rows taken by `bad`; where some may be, a column says where each row stands."""
+    source.bad = bad
+    inner = source.batches
+
+    def batches(rows: int) -> Iterator[pl.DataFrame]:
+        done = 0
+        for frame in inner(rows):
+            numbers = pl.int_range(done + 1, done + 1 + pl.len())
+            done += frame.height
+            places = pl.concat_str(pl.lit(f"{source.name} row "), numbers.cast(pl.String)).alias(PLACE)
+            yield frame if PLACE in frame.columns else frame.with_columns(places)
+
+    return replace(source, batches=batches) if bad.most else source
 
 
 def open_input(sources: list[Source], kind: Kind, folder: Path, *, limit_bytes: int, twice: bool = False) -> Input:
@@ -310,12 +327,13 @@ def limited(table: Input, limit: int | None) -> Input:
     name = table.kind.clusters
     chosen = pl.Series(name, [], dtype=pl.String)
     for frame in table.batches(1 << 16):
-        chosen = pl.concat([chosen, frame[name]]).unique().sort().head(limit)
+        chosen = pl.concat([chosen, frame[name].drop_nulls()]).unique().sort().head(limit)
     inner = table.batches
 
     def batches(rows: int) -> Iterator[pl.DataFrame]:
         for frame in inner(rows):
-            yield frame.filter(pl.col(name).is_in(chosen.implode()))
+            # A row that could not be read has no anchor, and none is left out.
+            yield frame.filter(pl.col(name).is_in(chosen.implode()).fill_null(value=True))
 
     return Input(table.kind, batches, table.clustered, table.history, table.collapsed)
 

@@ -67,6 +67,9 @@ class Settings(pydantic.BaseModel):
         list[Label], Field(description="A label to write into a dataset beside `negative`, which is always written. Repeatable.")
     ] = []
     rename: Annotated[list[Renaming], Field(description="Rename a source column first. Repeatable.")] = []
+    max_bad_rows: Annotated[
+        int, Field(ge=0, le=1_000_000, description="Drop up to N rows that cannot be read, with reason and place, before stopping.")
+    ] = 0
     shards: Annotated[
         Annotated[int, Field(ge=1), pydantic.AfterValidator(power_of_two)] | None,
         Field(description="Shards of a dataset: a power of two; default by size or as the parent."),
@@ -78,7 +81,7 @@ class Settings(pydantic.BaseModel):
 
 _EVERYWHERE = ("limit", "shards", "workers", "batch_size", "max_memory")
 _BY_VERB: dict[str, tuple[str, ...]] = {
-    "ingest": ("rename", "limit", "shards", "batch_size", "max_memory"),
+    "ingest": ("rename", "max_bad_rows", "limit", "shards", "batch_size", "max_memory"),
     "generate": ("num_negatives", "seed", "language", "verify", "keep_labels", "rename", *_EVERYWHERE),
     "score": ("keep_labels", *_EVERYWHERE),
     "verify": ("language", "keep_labels", *_EVERYWHERE),
@@ -94,6 +97,8 @@ UNRECORDED = ("workers", "batch_size", "max_memory", "shards")
 def settings_of(operator: Operator) -> tuple[str, ...]:
     """The names of the settings an operator has on the command line and in a pipeline: its verb's, and any other it reads."""
     names = _BY_VERB[operator.verb]
+    if operator.reads_folder:
+        names = tuple(name for name in names if name not in ("rename", "max_bad_rows"))
     if operator.declared.get("edits"):
         names = (*names[:1], "on", *names[1:])
     if "rng" in operator.parameters and "seed" not in names:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
 
@@ -11,6 +11,7 @@ import pyarrow as pa
 from pydantic_core import from_json
 
 from negforge import rng, text
+from negforge.badrows import PLACE, TEXT, BadRows
 from negforge.errors import InputError, listed, near
 from negforge.formats import as_type, column_of, fitted
 
@@ -401,36 +402,56 @@ def typed_empty(kind: Kind, names: list[str]) -> pl.DataFrame:
     return pl.DataFrame(schema={name: column.dtype if column else pl.String for name, column in columns.items()})
 
 
-def conform(frame: pl.DataFrame, kind: Kind, where: str, first_row: int = 0, *, grows_ids: bool = True) -> pl.DataFrame:
+_STRICT = BadRows()
+_AS_THEY_ARE: Mapping[str, str] = {}
+
+
+def conform(
+    frame: pl.DataFrame,
+    kind: Kind,
+    where: str,
+    first_row: int = 0,
+    *,
+    grows_ids: bool = True,
+    bad: BadRows = _STRICT,
+    called: Mapping[str, str] = _AS_THEY_ARE,
+) -> pl.DataFrame:
     """Rows of a foreign table as rows of a kind: types cast, ids made, columns ordered.
 
     where: the file, for messages. first_row: the number of the frame's first row in it, from 0. Whole numbers in a text
-    column become text; an empty text in an optional column, which is what CSV makes of null, becomes null. Raises
-    InputError for an absent column, a null or blank required text, or a value of another type.
+    column become text; an empty text in an optional column, which is what CSV makes of null, becomes null. bad: takes rows
+    with a required cell that is null or blank, or a cell that is not what its column holds. called: what the source calls
+    the kind's columns. Raises InputError for an absent column, a row that `bad` does not take, or a column of another type.
     """
     needed = kind.identity if grows_ids else kind.required
     for name in needed:
         if name not in frame.columns:
             raise missing_column(name, frame.columns, where, has_flag=False)
     declared = [column for name in frame.columns for column in [kind.column(name)] if column is not None]
-    frame = frame.with_columns(_cast(frame[column.name], column, where, first_row) for column in declared)
+    for column in declared:
+        if bad.most and frame[column.name].dtype == pl.String and column.dtype != pl.String:
+            error = InputError(f"a value is not {column.type}", where, "mend the value or rename the column")
+            frame = bad.sift(
+                frame, _unparsable(frame[column.name], column), f"not-{column.type.replace(' ', '-')}", error, where, first_row
+            )
+    casts = [_cast(frame[column.name], column, where, first_row, called.get(column.name, column.name)) for column in declared]
+    frame = frame.with_columns(casts)
     may_be_blank = [column.name for column in declared if column.null and column.dtype == pl.String]
     frame = frame.with_columns(pl.when(pl.col(name) != "").then(pl.col(name)).alias(name) for name in may_be_blank)
-    # A dropped row may lack what made it be dropped.
-    kept = frame["dropped_by"].is_null() if "dropped_by" in frame.columns else None
+    given = [name for name in dict.fromkeys((*kind.identity, *kind.required)) if name in frame.columns]
+    if bad.most:
+        for name in given:
+            error = InputError(f"column '{called.get(name, name)}' is null or blank")
+            frame = bad.sift(frame, _blanks(frame, kind, name), f"blank-{name}", error, where, first_row)
     if grows_ids:
         frame = _with_ids(frame, kind)
     for name in kind.required:
         if name not in frame.columns:
             raise missing_column(name, frame.columns, where, has_flag=False)
-    # What ids are made of comes first: a null anchor is no null anchor_id.
-    for name in dict.fromkeys((*kind.identity, *kind.required)):
-        column = kind.column(name)
-        if column is not None:
-            _refuse_null(frame[name], column, kept, where, first_row)
+    refuse_blank({called.get(name, name): _blanks(frame, kind, name) for name in given}, where, first_row)
     if kind is NEGATIVES:
         _refuse_values(frame, where, first_row)
-    return frame.select(kind.ordered(frame.columns))
+    return frame.select(name for name in kind.ordered(frame.columns) if name not in (PLACE, TEXT))
 
 
 def _refuse_values(frame: pl.DataFrame, where: str, first_row: int) -> None:
@@ -442,11 +463,17 @@ def _refuse_values(frame: pl.DataFrame, where: str, first_row: int) -> None:
             raise InputError(f"'{frame[name][int(bad[0])]}' is no {name}", place, f"it is one of {listed(known)}")
 
 
+_LONGEST_NAME = 80  # characters of a column's name in a message
+
+
 def missing_column(name: str, columns: list[str], where: str, column: str = "", *, has_flag: bool = True) -> InputError:
     """The error for a column that is not there, with the nearest name. `name` is the flag's, `column` what it was given."""
+    columns = [one if len(one) <= _LONGEST_NAME else f"{one[:_LONGEST_NAME]}..." for one in columns if one not in (PLACE, TEXT)]
     guess = near(column or name, columns)
     flag = name.replace("_", "-")
-    if has_flag:
+    if column and {one.strip() for one in column.split(",")} <= {*columns}:
+        mend = f"--{flag} takes one column"
+    elif has_flag:
         mend = f"pass --{flag} {guess}, or rename the column" if guess else f"pass --{flag} COLUMN"
     else:
         mend = f"rename the column {guess} to {name}" if guess else f"add the column {name}, or rename the one that it is"
@@ -478,16 +505,17 @@ def _with_ids(frame: pl.DataFrame, kind: Kind) -> pl.DataFrame:
     return frame
 
 
-def _cast(values: pl.Series, column: Column, where: str, first_row: int) -> pl.Series:
+def _cast(values: pl.Series, column: Column, where: str, first_row: int, name: str) -> pl.Series:
+    """A column as its declared type. name: what the source calls it."""
     if values.dtype == pl.String and column.dtype != pl.String:
-        values = _parse(values, column, where, first_row)
+        values = _parse(values, column, where, first_row, name)
     try:
         if _fits(values.dtype, column.dtype):
             return fitted(values, column.dtype)
     except (pl.exceptions.PolarsError, pa.ArrowException) as error:
-        raise InputError(f"column '{column.name}' is not {column.type}", f"{where}: {error}", "mend the values") from error
-    mend = "convert the column" if column.required else f"convert the column, or pass --rename {column.name}={free_name(column.name)}"
-    raise InputError(f"column '{column.name}' holds {_plain_type(values.dtype)}, not {column.type}", where, mend)
+        raise InputError(f"column '{name}' is not {column.type}", f"{where}: {error}", "mend the values") from error
+    mend = "convert the column" if column.required else f"convert the column, or pass --rename {name}={free_name(column.name)}"
+    raise InputError(f"column '{name}' holds {_plain_type(values.dtype)}, not {column.type}", where, mend)
 
 
 def _fits(have: pl.DataType, want: pl.DataType) -> bool:
@@ -506,19 +534,30 @@ def _fits(have: pl.DataType, want: pl.DataType) -> bool:
     return have.is_integer() if want == pl.Int64 else want == pl.Float64 and have.is_numeric()
 
 
-def _parse(values: pl.Series, column: Column, where: str, first_row: int) -> pl.Series:
+def _parse(values: pl.Series, column: Column, where: str, first_row: int, name: str) -> pl.Series:
     """A column that a text format (CSV) carried as text; an empty cell is null."""
-    cells: list[object] = []
-    for number, cell in enumerate(values.to_list()):
-        try:
-            cells.append(None if cell in (None, "") else _parsed(cell, column.type))
-        except ValueError:
-            place = f"{where} row {first_row + number + 1}, column {column.name}: {cell[:60]!r}"
-            raise InputError(f"a value is not {column.type}", place, "mend the value or rename the column") from None
+    wrong = _unparsable(values, column).arg_true()
+    if len(wrong):
+        row = int(wrong[0])
+        place = f"{where} row {first_row + row + 1}, column {name}: {values[row][:60]!r}"
+        raise InputError(f"a value is not {column.type}", place, "mend the value or rename the column")
     try:
-        return column_of(values.name, cells)
+        return column_of(values.name, [None if cell in (None, "") else _parsed(cell, column.type) for cell in values.to_list()])
     except ValueError:
-        raise InputError(f"column '{column.name}' is not {column.type}", where, "mend the values or rename the column") from None
+        raise InputError(f"column '{name}' is not {column.type}", where, "mend the values or rename the column") from None
+
+
+def _unparsable(values: pl.Series, column: Column) -> pl.Series:
+    """Which cells of a text column are not what a declared column holds."""
+    wrong = []
+    for cell in values.to_list():
+        try:
+            _parsed(cell, column.type) if cell not in (None, "") else None
+        except ValueError:
+            wrong.append(True)
+        else:
+            wrong.append(False)
+    return pl.Series(wrong, dtype=pl.Boolean)
 
 
 def _parsed(cell: str, kind: str) -> object:
@@ -535,11 +574,13 @@ def _plain_type(dtype: pl.DataType) -> str:
     return names.get(type(dtype).__name__, str(dtype).lower())
 
 
-def _refuse_null(values: pl.Series, column: Column, kept: pl.Series | None, where: str, first_row: int) -> None:
+def _blanks(frame: pl.DataFrame, kind: Kind, name: str) -> pl.Series:
+    """Which kept rows lack a required cell. A dropped row may lack what made it be dropped."""
+    column = kind.column(name)
     # Published corpora hold blank texts, which are never chosen; a blank answer is a negative like any other.
-    may_be_blank = column.dtype != pl.String or column.name in ("text", "negative", "response")
-    bad = values.is_null() if may_be_blank else blank(values)
-    refuse_rows(bad & kept if kept is not None else bad, column.name, where, first_row)
+    may_be_blank = column is None or column.dtype != pl.String or name in ("text", "negative", "response")
+    bad = frame[name].is_null() if may_be_blank else blank(frame[name])
+    return bad & frame["dropped_by"].is_null() if "dropped_by" in frame.columns else bad
 
 
 def blank(texts: pl.Series) -> pl.Series:
@@ -547,13 +588,24 @@ def blank(texts: pl.Series) -> pl.Series:
     return (texts.str.strip_chars().str.len_bytes() == 0).fill_null(value=True)
 
 
-def refuse_rows(bad: pl.Series, name: str, where: str, first_row: int) -> None:
-    """Raise InputError for the rows where the column is null or blank, naming the first. first_row: as in `conform`."""
-    rows = bad.arg_true()
-    if len(rows):
-        more = f", and {len(rows) - 1} of the {len(bad) - int(rows[0]) - 1} rows after it" if len(rows) > 1 else ""
-        place = f"{where} row {first_row + int(rows[0]) + 1}{more}"
-        raise InputError(f"column '{name}' is null or blank", place, "give the value or remove the row")
+def refuse_blank(bad: Mapping[str, pl.Series], where: str, first_row: int) -> None:
+    """Raise InputError for the rows where columns are null or blank, naming each column and its first row.
+
+    bad: for each column, which rows. first_row: as in `conform`.
+    """
+    found: dict[str, str] = {}
+    for name, wrong in bad.items():
+        rows = wrong.arg_true()
+        if len(rows):
+            more = f", and {len(rows) - 1} of the {len(wrong) - int(rows[0]) - 1} rows after it" if len(rows) > 1 else ""
+            found[name] = f"row {first_row + int(rows[0]) + 1}{more}"
+    if len(found) == 1:
+        name, place = found.popitem()
+        raise InputError(f"column '{name}' is null or blank", f"{where} {place}", "give the value or remove the row")
+    if found:
+        places = "; ".join(f"'{name}' in {place}" for name, place in found.items())
+        what = "columns " + " and ".join(f"'{name}'" for name in found) + " are null or blank"
+        raise InputError(what, f"{where}: {places}", "give the values or remove the rows")
 
 
 def check_collisions(columns: list[str], kind: Kind, where: str) -> None:

@@ -233,6 +233,8 @@ class Report:
             lines.append("candidates proved true, labelled positive: " + reasons(counts["vetoed"]))
         if counts.get("unmatched"):
             lines.append(f"pairs whose positive_id is not in the corpus: {counts['unmatched']:,}")
+        before = counts["dropped"].get("before", 0)
+        lines += [f"dropped before: {counted(before, 'row')}"] if before else []
         if counts["repeated"] or counts["blank"] or counts.get("passed"):
             passed = {"repeated": counts["repeated"], "blank": counts["blank"], **counts.get("passed", {})}
             lines.append("candidates passed over: " + reasons(passed))
@@ -306,8 +308,16 @@ def printed(texts: Iterable[str]) -> str:
 
 def document(value: Any) -> str:
     """A JSON document for standard output, in which nothing can steer a terminal."""
-    text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
-    return "".join(char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1] for char in text) + "\n"
+    return steerless(json.dumps(value, indent=2, ensure_ascii=False, default=str)) + "\n"
+
+
+def steerless(text: str) -> str:
+    """Lines of JSON or CSV for a terminal: control characters become escapes, which in JSON mean the same."""
+    return "".join(char if char.isprintable() or char == "\n" else _escape(char) for char in text)
+
+
+def _escape(char: str) -> str:
+    return f"\\u{ord(char):04x}" if ord(char) < 0x10000 else json.dumps(char)[1:-1]
 
 
 def preview(frame: pl.DataFrame, stream: TextIO) -> None:

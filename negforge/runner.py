@@ -13,11 +13,24 @@ import numpy as np
 import polars as pl
 
 from negforge import answers, registry
+from negforge.badrows import PLACE, TEXT, BadRows
 from negforge.contract import Exported, Skipped
 from negforge.engine import default_workers, machine_memory, ordered_map, temporary_scratch
 from negforge.errors import UsageError
 from negforge.generating import Generation, generate_batch
-from negforge.inputs import Decisions, Input, by_anchor, check_ids, limited, open_input, refuse_kinds, renamed, side_table, sources_of
+from negforge.inputs import (
+    Decisions,
+    Input,
+    by_anchor,
+    check_ids,
+    limited,
+    located,
+    open_input,
+    refuse_kinds,
+    renamed,
+    side_table,
+    sources_of,
+)
 from negforge.labels import column_of, labelled, standing, without_refuted
 from negforge.options import Settings, check, settings_of
 from negforge.prepared import Prepared, prepare, recorded
@@ -150,8 +163,9 @@ def plain(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-def _sources(stage: Stage) -> list[Source]:
-    return [renamed(source, stage.settings.rename) for source in sources_of(stage.inputs)]
+def _sources(stage: Stage, bad: BadRows | None = None) -> list[Source]:
+    sources = sources_of(stage.inputs)
+    return [renamed(located(source, bad) if bad is not None else source, stage.settings.rename) for source in sources]
 
 
 class _Run:
@@ -164,6 +178,7 @@ class _Run:
         self.limit_bytes = self.memory // 8
         self.workers = self.settings.workers or default_workers()
         self.counts = Counts()
+        self.bad = BadRows(self.settings.max_bad_rows)
         self.aside: Callable[[str, pl.DataFrame], None] | None = None
         self.entry: dict[str, Any] = {}
         self._input: Input | None = None
@@ -257,16 +272,25 @@ class _Run:
             self.progress.expect(table.rows)
 
         def frames() -> Iterator[pl.DataFrame]:
+            block = [pl.lit(None, pl.String).alias(name) for name in DROP_NAMES] if self.bad.rows else []
+            schema = pl.Schema()
             for frame in limited(table, self.settings.limit).batches(self.settings.batch_size):
                 self.counts.seen += frame.height
                 self.counts.kept += frame.height
-                yield frame
+                made = frame.with_columns(block)
+                schema = made.schema
+                yield made
+            if self.bad.rows:
+                lost = self.bad.dropped(self.operator.title, schema)
+                self.counts.seen += lost.height
+                self.counts.dropped.update(lost["drop_reason"].to_list())
+                yield lost
 
         return kind, False, frames()
 
     def places(self) -> list[Path] | list[Source]:
         """What a reader reads: whole folders, or tables."""
-        return [Path(str(one)) for one in self.stage.inputs] if self.operator.reads_folder else _sources(self.stage)
+        return [Path(str(one)) for one in self.stage.inputs] if self.operator.reads_folder else _sources(self.stage, self.bad)
 
     def read(self, place: Path | Source, kind: Kind) -> Iterator[pl.DataFrame]:
         """The rows that a reader makes of a place."""
@@ -277,8 +301,9 @@ class _Run:
             if isinstance(found, Skipped):
                 self.counts.skipped[found.reason] += found.rows
                 continue
-            check_collisions(found.columns, kind, name)
-            yield conform(found, kind, name, done)
+            check_collisions([column for column in found.columns if column not in (PLACE, TEXT)], kind, name)
+            called = place.columns if isinstance(place, Source) else {}
+            yield conform(found, kind, name, done, bad=self.bad, called=called)
             done += found.height
             self.progress.phase(f"reading {name}, {counted(done, 'row')}")
 
@@ -301,10 +326,35 @@ class _Run:
         # What comes out of a batch is k times as large: at about 4 KiB a row it must fit the memory of every worker.
         fits = self.limit_bytes // (self.workers * self.settings.num_negatives * 4096)
         rows = max(1, min(self.settings.batch_size, fits))
-        batches = by_anchor(source, self.scratch, self.limit_bytes, rows, _nothing) if declares.scope == "anchor" else source.live(rows)
+        yield from self._mapped(work, source, rows)
+
+    def _mapped(self, work: Callable[[pl.DataFrame], tuple[pl.DataFrame, Counts]], source: Input, rows: int) -> Iterator[pl.DataFrame]:
+        """Batches of kept rows through the work, by scope; the rows dropped before go past it."""
+        passing: list[pl.DataFrame] = []
+
+        def aside(dropped: pl.DataFrame) -> None:
+            self.counts.seen += dropped.height
+            self.counts.dropped["before"] += dropped.height
+            passing.append(dropped)
+
+        def live() -> Iterator[pl.DataFrame]:
+            for frame in source.batches(rows):
+                kept, dropped = split_dropped(frame)
+                if dropped.height:
+                    aside(dropped)
+                yield kept
+
+        anchor = self.operator.declares.scope == "anchor"
+        batches = by_anchor(source, self.scratch, self.limit_bytes, rows, aside) if anchor else live()
+        schema: dict[str, pl.DataType] = {}
         for frame, counts in self.over(work, batches, self.workers):
             self.counts.add(counts)
+            schema = schema or dict(frame.schema)
             yield frame
+            while passing:
+                yield _fitted(passing.pop(0), schema)
+        while passing:
+            yield _fitted(passing.pop(0), schema)
 
     def _known_positives(self, table: Input, generator: Prepared) -> Pairs:
         """The positives of the whole input, `--limit` notwithstanding; when mining, their texts in the corpus as well."""
@@ -329,32 +379,7 @@ class _Run:
 
     def _map(self, table: Input, prepared: Prepared) -> Iterator[pl.DataFrame]:
         source = limited(table, self.settings.limit)
-        passing: list[pl.DataFrame] = []
-        rows = self.settings.batch_size
-
-        def aside(dropped: pl.DataFrame) -> None:
-            self.counts.seen += dropped.height
-            self.counts.dropped["before"] += dropped.height
-            passing.append(dropped)
-
-        def live() -> Iterator[pl.DataFrame]:
-            for frame in source.batches(rows):
-                kept, dropped = split_dropped(frame)
-                if dropped.height:
-                    aside(dropped)
-                yield kept
-
-        anchor = self.operator.declares.scope == "anchor"
-        batches = by_anchor(source, self.scratch, self.limit_bytes, rows, aside) if anchor else live()
-        schema: dict[str, pl.DataType] = {}
-        for frame, counts in self.over(functools.partial(map_batch, prepared), batches, self.workers):
-            self.counts.add(counts)
-            schema = schema or dict(frame.schema)
-            yield frame
-            while passing:
-                yield _fitted(passing.pop(0), schema)
-        while passing:
-            yield _fitted(passing.pop(0), schema)
+        yield from self._mapped(functools.partial(map_batch, prepared), source, self.settings.batch_size)
 
     # -- dedupe ----------------------------------------------------------------------------------------------------
 
@@ -428,10 +453,6 @@ class _Run:
         for frame in before:
             self.counts.seen += frame.height
             self.counts.dropped["before"] += frame.height
-
-
-def _nothing(_: pl.DataFrame) -> None:
-    """Records of a generator have no drop block."""
 
 
 def _fitted(frame: pl.DataFrame, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:

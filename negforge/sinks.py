@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 from negforge import rng
 from negforge.engine import Scratch, Spool, collect, storage, temporary_scratch
 from negforge.errors import UsageError, listed
-from negforge.formats import METADATA, History
+from negforge.formats import METADATA, History, as_type
 from negforge.options import Settings
 from negforge.records import DROP_NAMES, Kind
+from negforge.report import steerless
 from negforge.tables import dropped_twin, format_of
 
 ROWS_A_GROUP = 50_000
@@ -108,22 +109,34 @@ def _plain(kind: pa.DataType) -> pa.DataType:
 
 
 def row_bytes(frame: pl.DataFrame) -> NDArray[np.int64]:
-    """The size of each row: bytes of its texts, of its lists and records as JSON, and 8 for any other cell.
+    """The size of each row: bytes of its texts and bytes, those in lists and records too, and 8 for any other value.
 
     Of the row alone: what is decided by it does not depend on how rows came in batches.
     """
     sizes = np.zeros(frame.height, dtype=np.int64)
-    for name, dtype in frame.schema.items():
-        cell = pl.col(name)
-        size = (
-            cell.str.len_bytes()
-            if dtype == pl.String
-            else pl.struct(name).struct.json_encode().str.len_bytes()
-            if dtype.is_nested()
-            else pl.lit(8)
-        )
-        sizes += frame.select(pl.repeat(0, pl.len(), dtype=pl.Int64) + size.fill_null(0)).to_series().to_numpy()
+    for column in frame.get_columns():
+        sizes += _sizes(column)
     return sizes
+
+
+def _sizes(values: pl.Series) -> NDArray[np.int64]:
+    """The size of each cell."""
+    dtype = values.dtype
+    if dtype == pl.String:
+        return values.str.len_bytes().fill_null(0).to_numpy().astype(np.int64)
+    if dtype == pl.Binary:
+        return values.bin.size().fill_null(0).to_numpy().astype(np.int64)
+    if isinstance(dtype, pl.Struct):
+        return row_bytes(values.struct.unnest())
+    if isinstance(dtype, pl.Array):
+        values = values.arr.to_list()
+    if isinstance(values.dtype, pl.List):
+        lengths = values.list.len().fill_null(0).to_numpy().astype(np.int64)
+        ends = np.concatenate([[0], np.cumsum(_sizes(values.filter(pl.Series(lengths > 0)).explode()))])
+        last = np.cumsum(lengths)
+        sizes: NDArray[np.int64] = ends[last] - ends[last - lengths]
+        return sizes
+    return np.full(len(values), 8, dtype=np.int64)
 
 
 class ParquetShard:
@@ -308,8 +321,9 @@ class TextSink(Sink):
         """Print kept rows."""
         kept, dropped = split_dropped(frame)
         self.digests.add(kept, dropped)
+        text = rows_as_text(kept, self._form, header=not self._begun)
         with storage(_STDOUT):
-            self._stream.write(rows_as_text(kept, self._form, header=not self._begun))
+            self._stream.write(steerless(text.decode()).encode() if self._stream.isatty() else text)
         self._begun = True
 
     def finish(self, history: History, report: dict[str, Any]) -> Outcome:
@@ -320,7 +334,8 @@ class TextSink(Sink):
 
 
 def rows_as_text(frame: pl.DataFrame, form: str, *, header: bool) -> bytes:
-    """Rows as JSON Lines or CSV; in CSV, lists and records are JSON in their cell."""
+    """Rows as JSON Lines or CSV; bytes are base64, and in CSV lists and records are JSON in their cell."""
+    frame = frame.with_columns(_in_base64(pl.col(name), dtype).alias(name) for name, dtype in frame.schema.items() if _holds_bytes(dtype))
     if form == "jsonl":
         return frame.write_ndjson().encode()
     nested = [name for name, dtype in frame.schema.items() if dtype.is_nested() or dtype == pl.Duration]
@@ -331,6 +346,24 @@ def rows_as_text(frame: pl.DataFrame, form: str, *, header: bool) -> bytes:
         for name in nested
     )
     return frame.write_csv(include_header=header).encode()
+
+
+def _holds_bytes(dtype: pl.DataType) -> bool:
+    if isinstance(dtype, pl.Struct):
+        return any(_holds_bytes(as_type(one.dtype)) for one in dtype.fields)
+    return _holds_bytes(as_type(dtype.inner)) if isinstance(dtype, (pl.List, pl.Array)) else dtype == pl.Binary
+
+
+def _in_base64(cell: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    """Cells with their bytes as text, which is what JSON and CSV have a place for."""
+    if isinstance(dtype, pl.Struct):
+        fields = [_in_base64(cell.struct.field(one.name), as_type(one.dtype)).alias(one.name) for one in dtype.fields]
+        return pl.when(cell.is_not_null()).then(pl.struct(fields))
+    if isinstance(dtype, pl.Array):
+        return _in_base64(cell.arr.to_list(), pl.List(dtype.inner))
+    if isinstance(dtype, pl.List):
+        return cell.list.eval(_in_base64(pl.element(), as_type(dtype.inner)))
+    return cell.bin.encode("base64") if dtype == pl.Binary else cell
 
 
 class PreviewSink(Sink):

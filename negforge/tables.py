@@ -9,7 +9,6 @@ import io
 import json
 import os
 import re
-import shutil
 import sys
 import tempfile
 import zlib
@@ -24,6 +23,8 @@ import pyarrow.ipc
 import pyarrow.parquet as pq
 
 from negforge import formats
+from negforge.badrows import BadRows
+from negforge.engine import storage
 from negforge.errors import InputError, UsageError, listed, near
 from negforge.formats import FORMATS, read_notes
 
@@ -44,6 +45,7 @@ class Source:
     together. history: the stages that made it; for a pipe, complete only once all batches were read. once: whether it can
     be read only once. rows: kept and dropped ones, where they are known before. batches: a function of the batch size; the
     frames of a foreign text format may grow (see `formats`).
+    bad: takes rows that cannot be read. columns: what the source calls the columns of a kind, once a reader has mapped them.
     """
 
     name: str
@@ -53,6 +55,8 @@ class Source:
     history: History = field(default_factory=list)
     once: bool = False
     rows: int | None = None
+    bad: BadRows = field(default_factory=BadRows)
+    columns: dict[str, str] = field(default_factory=dict)
 
 
 def format_of(path: str) -> tuple[str, str]:
@@ -157,10 +161,15 @@ def _decompressed(handle: IO[bytes], packed: str) -> IO[bytes]:
 
 def _on_disk(handle: IO[bytes]) -> IO[bytes]:
     """The bytes in a nameless temporary file, for formats that are read out of order."""
-    copy = tempfile.TemporaryFile()  # noqa: SIM115 - its readers close it
+    folder = Path(tempfile.gettempdir())
+    with storage(folder):
+        copy = tempfile.TemporaryFile()  # noqa: SIM115 - its readers close it
     with handle:
-        shutil.copyfileobj(handle, copy, 1 << 20)
-    copy.seek(0)
+        while piece := handle.read(1 << 20):
+            with storage(folder):
+                copy.write(piece)
+    with storage(folder):
+        copy.seek(0)
     return copy
 
 
@@ -174,7 +183,7 @@ def _source(opener: Opener, form: str, name: str, path: Path | None = None) -> S
 
 def _read(opener: Opener, form: str, source: Source, rows: int) -> Iterator[pl.DataFrame]:
     with _whole(source.name), opener() as handle:
-        yield from formats.READERS[form](handle, source.name, rows, source.history)
+        yield from formats.READERS[form](handle, source.name, rows, source.history, source.bad)
 
 
 @contextlib.contextmanager
@@ -182,6 +191,10 @@ def _whole(name: str) -> Iterator[None]:
     """What libraries raise for a damaged file becomes an InputError."""
     try:
         yield
+    except pa.ArrowNotImplementedError as error:  # a codec, an encryption or a type of Parquet
+        raise InputError(
+            f"cannot read {name}", str(error).partition("\n")[0], "write it in a plainer way, or leave out the column"
+        ) from error
     except (OSError, EOFError, zlib.error, pa.ArrowException) as error:
         mend = "the file is cut off or damaged; fetch or make it again"
         raise InputError(f"cannot read {name}", str(error).partition("\n")[0], mend) from error

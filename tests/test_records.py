@@ -155,7 +155,8 @@ def test_dropped_rows_may_lack_texts() -> None:
     found = made(NEGATIVES, **columns, **lists, **numbers, **texts, dropped_by=[None, "generate x"], drop_reason=[None, "no-site"])
     assert found["negative"].to_list() == ["t", None]
     error = refusal(NEGATIVES, **columns, **lists, **numbers, **texts, dropped_by=["", ""])
-    assert error.where == "given.jsonl row 2"
+    assert error.what == "columns 'anchor' and 'positive' and 'negative' are null or blank"
+    assert error.where == "given.jsonl: 'anchor' in row 2; 'positive' in row 2; 'negative' in row 2"
     without = {name: values for name, values in columns.items() if name != "anchor_id"}
     found = made(NEGATIVES, **without, **lists, **numbers, **texts, dropped_by=[None, "generate x"])
     assert found["anchor_id"].to_list() == [rng.blake("t"), None]

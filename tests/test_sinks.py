@@ -486,9 +486,20 @@ def test_a_shard_holds_copies_of_the_rows_it_waits_with(tmp_path: Path) -> None:
 
 
 def test_size_of_a_row_is_its_own() -> None:
-    """Of its texts, its lists and records as JSON, and 8 for any other cell, null or not."""
+    """Of its texts and bytes, those in lists and records too, and 8 for any other value, null or not."""
     frame = pl.DataFrame({"text": ["\u00e6\u00f8", None], "n": [1, None], "list": [["ab"], None]})
-    assert row_bytes(frame).tolist() == [4 + 8 + len('{"list":["ab"]}'), 8 + len('{"list":null}')]
+    assert row_bytes(frame).tolist() == [4 + 8 + 2, 8]
+    nested = pl.DataFrame(
+        {
+            "bytes": [b"abc", None, b""],
+            "lists": [[b"ab", None, b"c"], [], None],
+            "deep": [[{"b": b"ab\xff", "n": [1, 2]}, None], None, []],
+            "map": pl.Series([[[("k")], ["lm"]], None, [[]]], dtype=pl.List(pl.List(pl.String))),
+            "fixed": pl.Series([["a", "bc"], None, ["", ""]], dtype=pl.Array(pl.String, 2)),
+        }
+    )
+    assert row_bytes(nested).tolist() == [3 + 3 + (3 + 16) + 3 + 3, 0, 0]
+    assert row_bytes(nested[1:]).tolist() == [0, 0]
     assert row_bytes(frame.clear()).tolist() == []
 
 

@@ -42,6 +42,7 @@ def ingest(
     for frame in source.batches(1 << 14):
         own = id or ("_id" if "_id" in frame.columns and "id" not in frame.columns else None)
         given = {"id": own, "text": text, "title": title, "group": group}
-        made = mapped(frame, {name: column for name, column in given.items() if column is not None}, source.name)
+        source.columns = {name: column for name, column in given.items() if column is not None}
+        made = mapped(frame, source.columns, source.name)
         yield made if span_words is None else cut(made, span_words, source.name, done)
         done += frame.height

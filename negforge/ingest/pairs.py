@@ -16,7 +16,7 @@ from pydantic import Field
 
 from negforge.contract import Declares, Skipped
 from negforge.errors import InputError, UsageError
-from negforge.records import Pairs, blank, mapped, refuse_rows
+from negforge.records import Pairs, blank, mapped, refuse_blank
 from negforge.tables import Source
 
 DECLARES = Declares(version=1, scope="row", writes=Pairs)
@@ -52,36 +52,37 @@ def ingest(
     }
     columns = {name: column for name, column in given.items() if column is not None}
     flags = {"anchor": "text", "positive": "text"} if text is not None else {}
+    source.columns = columns
     done = 0
     for frame in source.batches(1 << 14):
         made = mapped(frame, columns, source.name, flags=flags)
         if isinstance(made["positive"].dtype, (pl.List, pl.Array)):
-            yield from _exploded(made, source.name, done)
+            yield from _exploded(made, source, done)
         else:
             yield made
         done += frame.height
 
 
-def _exploded(frame: pl.DataFrame, where: str, first_row: int) -> Iterator[pl.DataFrame | Skipped]:
+def _exploded(frame: pl.DataFrame, source: Source, first_row: int) -> Iterator[pl.DataFrame | Skipped]:
     """One row for each positive of a list; ids of several gain the place in the list, so that each row has its own.
 
     What is said of each positive (its id, relevance, image) may be a list beside it.
     """
     lists = [name for name in _OF_A_POSITIVE if name in frame.columns and isinstance(frame[name].dtype, (pl.List, pl.Array))]
     frame = frame.with_columns(pl.col(name).arr.to_list() for name in lists if isinstance(frame[name].dtype, pl.Array))
-    if frame["anchor"].dtype == pl.String:
-        refuse_rows(blank(frame["anchor"]), "anchor", where, first_row)
-    if frame["positive"].dtype == pl.List(pl.String):
-        refuse_rows(
-            frame["positive"].list.eval(pl.element().str.strip_chars().fill_null("") == "").list.any(), "positive", where, first_row
-        )
+    for name in ("anchor", "positive") if source.bad.most else ():
+        error = InputError(f"column '{source.columns[name]}' is null or blank")
+        frame = source.bad.sift(frame, _blank(frame, name), f"blank-{name}", error, source.name, first_row)
+    refuse_blank({source.columns[name]: _blank(frame, name) for name in ("anchor", "positive")}, source.name, first_row)
     size = frame["positive"].list.len().fill_null(0)
     for name in lists[1:]:
-        _refuse_sizes(frame, name, frame[name].list.len() != size, where, first_row)
+        frame = _of_sizes(frame, name, frame[name].list.len() != size, source, first_row)
+        size = frame["positive"].list.len().fill_null(0)
         unknown = pl.lit(None, frame[name].dtype.inner).repeat_by(size)  # type: ignore[attr-defined]
         frame = frame.with_columns(pl.when(pl.col(name).is_null()).then(unknown).otherwise(pl.col(name)).alias(name))
     if "positive_id" in frame.columns and "positive_id" not in lists:
-        _refuse_sizes(frame, "positive_id", (size > 1) & frame["positive_id"].is_not_null(), where, first_row)
+        frame = _of_sizes(frame, "positive_id", (size > 1) & frame["positive_id"].is_not_null(), source, first_row)
+        size = frame["positive"].list.len().fill_null(0)
     without = int((size == 0).sum())
     if without:
         yield Skipped("no-positive", without)
@@ -94,9 +95,20 @@ def _exploded(frame: pl.DataFrame, where: str, first_row: int) -> Iterator[pl.Da
     yield frame.drop("__place", "__many")
 
 
-def _refuse_sizes(frame: pl.DataFrame, name: str, wrong: pl.Series, where: str, first_row: int) -> None:
-    rows = wrong.arg_true()
-    if len(rows):
-        row = int(rows[0])
-        found = f"{where} row {first_row + row + 1}: {frame['positive'][row].len()} positives beside {frame[name][row]!r:.80}"
-        raise InputError(f"columns 'positive' and '{name}' do not go together", found, f"give each positive of a list its own {name}")
+def _blank(frame: pl.DataFrame, name: str) -> pl.Series:
+    """Which rows have a blank text, or one among the texts of a list."""
+    cells = frame[name]
+    if cells.dtype == pl.List(pl.String):
+        return cells.list.eval(pl.element().str.strip_chars().fill_null("") == "").list.any().fill_null(value=False)
+    return blank(cells) if cells.dtype == pl.String else pl.Series([False]).new_from_index(0, len(cells))
+
+
+def _of_sizes(frame: pl.DataFrame, name: str, wrong: pl.Series, source: Source, first_row: int) -> pl.DataFrame:
+    """The rows whose positives and what is said of them go together."""
+    rows = wrong.fill_null(value=False).arg_true()
+    if not len(rows):
+        return frame
+    row = int(rows[0])
+    found = f"{source.name} row {first_row + row + 1}: {frame['positive'][row].len()} positives beside {frame[name][row]!r:.80}"
+    error = InputError(f"columns 'positive' and '{name}' do not go together", found, f"give each positive of a list its own {name}")
+    return source.bad.sift(frame, wrong, "list-sizes", error, source.name, first_row)

@@ -183,7 +183,7 @@ def test_a_judgement_with_two_scores_is_named(tmp_path: Path) -> None:
     [
         ("query_id\tcorpus_id\tscore\nq1\td1\t1\n", "query-id", "rename the column query_id to query-id"),
         ("q1\td1\t1\n", "query-id", "add the column query-id, or rename the one that it is"),
-        ("query-id,corpus-id,score\nq1,d1,1\n", "query-id", "rename the column query-id,corpus-id,score to query-id"),
+        ("query-id corpus-id score\nq1 d1 1\n", "query-id", "rename the column query-id corpus-id score to query-id"),
     ],
 )
 def test_judgements_without_the_header_are_refused(tmp_path: Path, qrels: str, name: str, mend: str) -> None:
