@@ -9,6 +9,7 @@ import polars as pl
 
 from negforge import rng
 from negforge.errors import InputError
+from negforge.records import free_name
 
 Span = tuple[int, int]
 # Chinese and Japanese have no blanks between words: each character counts as one.
@@ -60,7 +61,9 @@ def cut(frame: pl.DataFrame, words: int, where: str, first_row: int) -> pl.DataF
     taken = [name for name in made_here if name in frame.columns]
     if taken:
         raise InputError(
-            f"column '{taken[0]}' is in the way", f"{where}: a span's {taken[0]} is made by --span-words", "rename or remove the column"
+            f"column '{taken[0]}' is in the way",
+            f"{where}: a span's {taken[0]} is made by --span-words",
+            f"pass --rename {taken[0]}={free_name(taken[0])}",
         )
     if frame["text"].dtype != pl.String or frame["text"].null_count():
         row = first_row + 1 + (int(frame["text"].is_null().arg_true()[0]) if frame["text"].null_count() else 0)
