@@ -200,11 +200,64 @@ def show(
     dataset: Annotated[str, typer.Argument(metavar="DIR", help="A dataset folder; DIR@v2 for an older version.", show_default=False)],
     rows: Annotated[int, typer.Option("--rows", min=0, help="How many rows to show.")] = 3,
     json_: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
+    croissant: Annotated[bool, typer.Option("--croissant", help="Print its metadata as Croissant JSON-LD.")] = False,
 ) -> int:
     """Show a dataset: its versions, counts, stages and first rows."""
     from negforge.showing import show_dataset
 
-    sys.stdout.write(show_dataset(dataset, rows=rows, as_json=json_))
+    sys.stdout.write(show_dataset(dataset, rows=rows, as_json=json_, as_croissant=croissant))
+    return 0
+
+
+_PUSH_HELP = """Publish a version of a dataset on the Hugging Face Hub, in one commit, tagged.
+
+What goes up: the shards (data/vN), the manifest and the dropped rows (.negforge/vN), the card (README.md) and croissant.json.
+The dropped rows hold texts, too; --no-dropped leaves them out. Versions that are there stay, and a published one never
+changes. Of the card, words of a person stay. An interrupted push goes on where it was when it is called again.
+
+The token is that of `hf auth login`, or HF_TOKEN; HF_ENDPOINT names another server than huggingface.co.
+"""
+
+
+@app.command(cls=Command, context_settings=SETTINGS, help=_PUSH_HELP)
+def push(
+    dataset: Annotated[str, typer.Argument(metavar="DIR", help="A dataset folder; DIR@v2 for an older version.", show_default=False)],
+    repo: Annotated[str, typer.Argument(metavar="OWNER/NAME", help="The repository; made if it is not there.", show_default=False)],
+    tag: Annotated[str | None, typer.Option("--tag", metavar="TAG", help="The tag [default: the version].", show_default=False)] = None,
+    private: Annotated[bool, typer.Option("--private", help="Make the repository private if it is made.")] = False,
+    dropped: Annotated[bool, typer.Option("--dropped/--no-dropped", help="Publish the dropped rows, too.")] = True,
+    licence: Annotated[
+        str | None,
+        typer.Option("--licence", "--license", metavar="ID", help="The licence, if the card states none.", show_default=False),
+    ] = None,
+    replace_card: Annotated[
+        bool, typer.Option("--replace-card", help="Take a person's words from DIR/README.md, not from the repository's card.")
+    ] = False,
+    json_: Annotated[bool, typer.Option("--json", help="Print what was done as one JSON document.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would go up; write nothing.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no summary.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log each step.")] = False,
+) -> int:
+    """Publish a version of a dataset on the Hugging Face Hub."""
+    from negforge import hub
+    from negforge.report import document, drawable
+
+    with _logging(verbose=verbose):
+        done = hub.push(
+            dataset,
+            repo,
+            tag=tag,
+            private=private,
+            dropped=dropped,
+            licence=licence,
+            replace_card=replace_card,
+            dry_run=dry_run,
+            progress=drawable(sys.stderr) and not quiet,
+        )
+    if json_:
+        sys.stdout.write(document(done.document()))
+    if not quiet:
+        say("\n".join(done.lines()))
     return 0
 
 

@@ -87,6 +87,12 @@ class NewerFormatError(InputError):
     """A newer negforge wrote it: nothing is wrong with it but our age."""
 
 
+class RemoteError(NegforgeError):
+    """A remote service refused, or failed for longer than we tried."""
+
+    exit_code = 4
+
+
 class StorageError(NegforgeError):
     """The disk or the permissions are in the way."""
 

@@ -24,6 +24,9 @@ _STORAGE = {
 }
 
 
+_AGAIN = "nothing half-written is left; the same command starts again"
+
+
 class Terminated(BaseException):
     """SIGTERM came: unwind, clean up, exit 143."""
 
@@ -62,11 +65,11 @@ def _ended(call: Callable[[], int]) -> int:
             say(traceback.format_exc())
         say(f"error: {error}")
         return error.exit_code
-    except KeyboardInterrupt:
-        say("interrupted: nothing half-written is left; the same command starts again")
+    except KeyboardInterrupt as stop:
+        say(f"interrupted: {stop or _AGAIN}")
         return 130
-    except Terminated:
-        say("terminated: nothing half-written is left; the same command starts again")
+    except Terminated as stop:
+        say(f"terminated: {stop or _AGAIN}")
         return 143
     except OSError as error:
         if error.errno == errno.EPIPE and _reader_left():

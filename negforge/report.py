@@ -278,6 +278,14 @@ def counted(count: int, unit: str) -> str:
     return f"{count:,} {unit}{'' if count == 1 else 's'}"
 
 
+def counted_bytes(count: int) -> str:
+    """A size for people, such as `1.2 MB`."""
+    if count < 1000:
+        return counted(count, "byte")
+    power = min(4, (len(str(count)) - 1) // 3)
+    return f"{count / 1000**power:,.1f} {('kB', 'MB', 'GB', 'TB')[power - 1]}"
+
+
 def _scope(stage: str) -> str:
     verb, _, name = stage.partition(" ")
     return str(registry.find(verb, name).declared.get("scope"))

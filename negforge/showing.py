@@ -6,6 +6,7 @@ import io
 import shlex
 import shutil
 import textwrap
+from pathlib import Path
 from typing import Any
 
 from negforge.options import declared_options, json_schema, metavar, plain_shape
@@ -13,8 +14,8 @@ from negforge.registry import Operator
 from negforge.report import counted, document, preview, printable, printed
 
 
-def show_dataset(spec: str, *, rows: int, as_json: bool) -> str:
-    """A dataset's versions, counts, stages and first rows, as text or as its manifest."""
+def show_dataset(spec: str, *, rows: int, as_json: bool, as_croissant: bool = False) -> str:
+    """A dataset's versions, counts, stages and first rows, as text, as its manifest or as Croissant."""
     import polars as pl
 
     from negforge.store import dataset_named
@@ -25,6 +26,8 @@ def show_dataset(spec: str, *, rows: int, as_json: bool) -> str:
     manifest = dataset.manifest(number)
     if as_json:
         return document(manifest)
+    if as_croissant:
+        return document(croissant_of(dataset.path, manifest))
     have = ", ".join(f"v{one}" for one in dataset.versions())
     dropped = manifest["dropped"]
     lines = [
@@ -47,6 +50,15 @@ def show_dataset(spec: str, *, rows: int, as_json: bool) -> str:
         text.write("\n")
         preview(first, text)
     return text.getvalue()
+
+
+def croissant_of(path: Path, manifest: dict[str, Any]) -> dict[str, Any]:
+    """A version's Croissant; the addresses in it are paths in the dataset folder."""
+    from negforge.card import KEEP
+    from negforge.croissant import croissant
+
+    card = path / "README.md"
+    return croissant(manifest, name=path.resolve().name, card=card.read_text(encoding="utf-8-sig", errors=KEEP) if card.is_file() else "")
 
 
 def show_log(spec: str, *, as_json: bool) -> str:

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from negforge import rng
 from negforge.card import KEEP, card_text, feature
+from negforge.contents import Contents
 from negforge.engine import Partitioner, Scratch, collect, hold, is_left, machine_memory, storage
 from negforge.errors import InputError, NewerFormatError, UsageError, did_you_mean
 from negforge.formats import History
@@ -117,7 +118,7 @@ class Dataset:
                     with path.open("rb") as handle:
                         found = hashlib.file_digest(handle, "sha256").hexdigest()
                     if found != file["sha256"]:
-                        raise _tampered(path, version, f"its sha256 begins {found[:12]}, not {file['sha256'][:12]}")
+                        raise tampered(path, version, f"its sha256 begins {found[:12]}, not {file['sha256'][:12]}")
                     checked.add(file["path"])
                 yield from plain_batches(path, rows)
 
@@ -130,9 +131,9 @@ class Dataset:
         try:
             size = path.stat().st_size
         except OSError as error:
-            raise _tampered(path, version, error.strerror or str(error)) from None
+            raise tampered(path, version, error.strerror or str(error)) from None
         if size != file["bytes"]:
-            raise _tampered(path, version, f"{size} bytes in place of {file['bytes']}")
+            raise tampered(path, version, f"{size} bytes in place of {file['bytes']}")
 
     # -- writing ---------------------------------------------------------------------------------------------------
 
@@ -223,9 +224,7 @@ class Dataset:
         """Whether HEAD holds the same rows, made by the same stages, and all its files."""
         old = self.manifest(head)
         files = [(self.path / file["path"], file["bytes"]) for file in files_of(old)]
-        return all(old.get(key) == new.get(key) for key in _IDENTITY) and all(
-            path.is_file() and path.stat().st_size == size for path, size in files
-        )
+        return same_rows(old, new) and all(path.is_file() and path.stat().st_size == size for path, size in files)
 
     def _heal(self, stage: Scratch) -> None:
         """Empty claims of writers that died, whose numbers stay taken, and derive HEAD and the card anew if they are stale."""
@@ -308,12 +307,18 @@ def dataset_named(spec: str) -> tuple[Dataset, int | None]:
     raise InputError(f"{path} is a file, not a dataset folder", mend="any stage with -o FOLDER makes one")
 
 
+def same_rows(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two versions hold the same rows, made by the same stages."""
+    return all(one.get(key) == other.get(key) for key in _IDENTITY)
+
+
 def files_of(manifest: dict[str, Any]) -> list[dict[str, Any]]:
     """The files of a version that hold its rows."""
     return [*manifest["shards"], *manifest["dropped"]["shards"]]
 
 
-def _tampered(path: Path, version: int, why: str) -> InputError:
+def tampered(path: Path, version: int, why: str) -> InputError:
+    """The error for a file that is not the published one."""
     return InputError(f"{path} is not the file v{version} was published with", why, "restore it, or make the version again")
 
 
@@ -374,6 +379,7 @@ class DatasetSink(Sink):
         self._bytes = 0
         self._empty: pl.DataFrame | None = None
         self._asides: dict[str, ParquetShard] = {}
+        self._contents = Contents(kind)
 
     def write(self, frame: pl.DataFrame) -> None:
         """Take rows."""
@@ -381,6 +387,8 @@ class DatasetSink(Sink):
         self.digests.add(kept, dropped)
         if self._empty is None:
             self._empty = kept.clear()
+        self._contents.add_dropped(dropped)
+        everything = kept
         if "label" in kept.columns and self.kind.column("label") is not None:
             published = kept["label"].is_in([*self._keep]).fill_null(value=False)
             rest = pl.concat(
@@ -389,6 +397,7 @@ class DatasetSink(Sink):
             kept = kept.filter(published)
         else:
             rest = dropped
+        self._contents.add(everything, kept)
         with storage(self._dataset.path):
             if kept.height:
                 self._bytes += int(row_bytes(kept).sum())
@@ -418,6 +427,7 @@ class DatasetSink(Sink):
         """Take rows of a sidecar."""
         if name == "dropped":
             self.digests.add(frame.clear(), frame)
+            self._contents.add_dropped(frame)
             self._rest.add(frame, self._clusters(frame))
             return
         if name not in self._asides:
@@ -458,6 +468,7 @@ class DatasetSink(Sink):
                 "keep_labels": self._keep_labels,
                 # Rows of another label stand apart, so reading all rows does not meet an anchor's rows together.
                 "clustered": rest == self.digests.lost and not self._placed(self._empty),
+                "contents": self._contents.document(),
                 "stages": history,
                 **({"parents": history[-1]["parents"]} if history and "parents" in history[-1] else {}),
                 "report": report,

@@ -1,0 +1,390 @@
+"""Publishing on the Hub: the real client against a Hub on loopback that fails on demand."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from negforge import hub as publishing
+from negforge.store import Dataset
+from tests.children import negatives, write
+from tests.hub import TOKEN, Fault, Hub
+from tests.shell import call, good
+
+REPO = "me/set"
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """A Hub on loopback that the client in this process speaks to; waits are short."""
+    from huggingface_hub import constants
+
+    server = Hub()
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    monkeypatch.setattr(publishing, "_FIRST_WAIT", 0.01)
+    monkeypatch.setenv("HF_ENDPOINT", server.url)
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    yield server
+    server.close()
+
+
+def child(hub: Hub) -> dict[str, str]:
+    """The environment of a child that speaks to the Hub."""
+    return {"HF_ENDPOINT": hub.url, "HF_TOKEN": TOKEN, "HF_HUB_DISABLE_XET": "1", "HF_HUB_OFFLINE": "0"}
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dataset of two versions, written once."""
+    path = tmp_path_factory.mktemp("written") / "set"
+    write(path, negatives(60, "a"), shards=2)
+    write(path, negatives(60, "b"), mark="b")
+    return path
+
+
+@pytest.fixture
+def folder(written: Path, tmp_path: Path) -> Path:
+    """A dataset of two versions."""
+    shutil.copytree(written, tmp_path / "set")
+    return tmp_path / "set"
+
+
+def pushed(*words: str | Path) -> dict[str, Any]:
+    """What a push that succeeds says."""
+    found: dict[str, Any] = json.loads(good("push", *words, "--json").out)
+    return found
+
+
+def refused(code: int, *words: str | Path) -> str:
+    """What a push that must fail says; the token is not in it."""
+    done = call("push", *words)
+    assert done.code == code, done.err
+    assert TOKEN not in done.out + done.err
+    assert "mend:" in done.err
+    return done.err
+
+
+def whole(hub: Hub, folder: Path, *versions: int) -> None:
+    """The repository has these versions to the byte, a card that names them and no other, and nothing was sent twice."""
+    from negforge.card import front_of
+
+    repo = hub.repo()
+    front = front_of(repo.files["README.md"].data.decode())
+    assert [one["config_name"] for one in front["configs"]] == [f"v{version}" for version in sorted(versions, reverse=True)]
+    assert [one["config_name"] for one in front["dataset_info"]] == [f"v{version}" for version in sorted(versions, reverse=True)]
+    for version in versions:
+        manifest = Dataset(folder).manifest(version)
+        for file in [*manifest["shards"], *manifest["dropped"]["shards"]]:
+            assert repo.files[file["path"]].sha256 == file["sha256"]
+        inner = f".negforge/v{version}/manifest.json"
+        assert repo.files[inner].data == (folder / inner).read_bytes()
+        assert inner in repo.commits[repo.tags[f"v{version}"]][1]
+    assert not [path for path in repo.files if path.startswith("data/") and path.split("/")[1] not in {f"v{one}" for one in versions}]
+    assert max(hub.sent.values()) == 1
+
+
+# -- a push ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_version_goes_up_in_one_commit_under_its_tag(hub: Hub, folder: Path) -> None:
+    """Shards, manifest, dropped rows, card and Croissant; the repository is made, and the line to load it is said."""
+    done = good("push", folder, REPO)
+    assert done.out == ""
+    assert 'load_dataset("me/set", "v2", revision="v2", split="train")' in done.err
+    assert hub.repo().titles == ["initial commit", "Add v2"]
+    assert hub.repo().tags == {"v2": hub.repo().head}
+    assert hub.repo().files.keys() - {".gitattributes"} == {
+        "README.md",
+        "croissant.json",
+        ".negforge/v2/manifest.json",
+        *(file["path"] for file in [*Dataset(folder).manifest(2)["shards"], *Dataset(folder).manifest(2)["dropped"]["shards"]]),
+    }
+    whole(hub, folder, 2)
+
+
+def test_a_second_push_changes_nothing_and_says_so(hub: Hub, folder: Path) -> None:
+    """No commit, no byte sent, no tag moved (huggingface/datasets#5045)."""
+    pushed(folder, REPO)
+    before = hub.repo().head, dict(hub.repo().tags), dict(hub.sent)
+    done = good("push", folder, REPO)
+    assert "is in " in done.err
+    assert "already" in done.err
+    assert (hub.repo().head, hub.repo().tags, dict(hub.sent)) == before
+    assert pushed(folder, REPO)["state"] == "unchanged"
+
+
+def test_versions_gather_in_a_repository(hub: Hub, folder: Path) -> None:
+    """An older version may come later; each has its tag, and the newest is the default."""
+    pushed(folder, REPO)
+    pushed(f"{folder}@v1", REPO)
+    whole(hub, folder, 1, 2)
+    text = hub.repo().files["README.md"].data.decode()
+    assert text.index("config_name: v2\n  default: true") < text.index("config_name: v1")
+    assert hub.repo().tags["v2"] != hub.repo().tags["v1"]
+
+
+def test_another_version_of_that_number_is_refused(hub: Hub, folder: Path, tmp_path: Path) -> None:
+    """What was published never changes: exit 2, and the repository is as it was."""
+    pushed(folder, REPO)
+    before = hub.repo().head
+    other = tmp_path / "other"
+    write(other, negatives(60, "c"))
+    write(other, negatives(60, "d"), mark="d")
+    said = refused(2, other, REPO)
+    assert "has another v2" in said
+    assert Dataset(folder).manifest(2)["digests"]["rows_digest"] in said
+    assert hub.repo().head == before
+
+
+def test_equal_rows_made_elsewhere_are_the_same_version(hub: Hub, folder: Path, tmp_path: Path) -> None:
+    """A dataset made again, at another time, is found to be there."""
+    pushed(f"{folder}@v1", REPO)
+    again = tmp_path / "again"
+    write(again, negatives(60, "a"), shards=2)
+    manifest = again / ".negforge/v1/manifest.json"
+    manifest.write_text(manifest.read_text(encoding="utf-8").replace('"created": "2', '"created": "1'), encoding="utf-8")
+    assert pushed(again, REPO)["state"] == "unchanged"
+
+
+@pytest.mark.parametrize("path", ["data/v2/train-00000-of-00009.parquet", "data/v2/train-00000-of-00002.parquet", ".negforge/v2/dropped/x"])
+def test_a_stray_file_where_the_version_goes_is_refused(hub: Hub, folder: Path, path: str) -> None:
+    """Readers of the version would read it, too."""
+    hub.make(files={path: b"not ours"})
+    assert path in refused(2, folder, REPO)
+    assert hub.repo().titles == ["initial commit"]
+
+
+def test_a_shard_that_was_deleted_on_the_hub_comes_back(hub: Hub, folder: Path) -> None:
+    """A push over a damaged version sends what is missing, and nothing else."""
+    pushed(folder, REPO)
+    lost = Dataset(folder).manifest(2)["shards"][0]["path"]
+    del hub.repo().files[lost]
+    done = pushed(folder, REPO)
+    assert [one["path"] for one in done["files"] if not one["there"]] == [lost]
+    whole(hub, folder, 2)
+
+
+def test_a_file_that_is_not_the_published_one_does_not_go_up(hub: Hub, folder: Path) -> None:
+    """Bytes are checked against the manifest before they are sent: exit 3."""
+    shard = folder / Dataset(folder).manifest(2)["shards"][0]["path"]
+    data = bytearray(shard.read_bytes())
+    data[len(data) // 2] ^= 1
+    shard.write_bytes(bytes(data))
+    assert "is not the file v2 was published with" in refused(3, folder, REPO)
+    assert not hub.sent
+    shard.unlink()
+    assert "is not the file v2 was published with" in refused(3, folder, REPO)
+
+
+def test_dropped_rows_may_stay_at_home(hub: Hub, folder: Path, tmp_path: Path) -> None:
+    """They hold texts, too. What went up is a dataset all the same, and they may follow later."""
+    pushed(folder, REPO, "--no-dropped")
+    repo = hub.repo()
+    assert not [path for path in repo.files if "/dropped/" in path]
+    assert b"were not published" in repo.files["README.md"].data
+    assert pushed(folder, REPO, "--no-dropped")["state"] == "unchanged"
+    for path, blob in repo.files.items():
+        (tmp_path / "copy" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "copy" / path).write_bytes(blob.data)
+    rows = pl.concat(Dataset(tmp_path / "copy").source(2).batches(1000))
+    assert rows.height == Dataset(folder).manifest(2)["rows"]
+    pushed(folder, REPO)
+    whole(hub, folder, 2)
+    assert pushed(folder, REPO, "--no-dropped")["state"] == "unchanged"
+
+
+def test_a_dry_run_writes_nothing_and_needs_no_token(hub: Hub, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It lists files and bytes, and what is there already; for a repository that is absent, too."""
+    monkeypatch.delenv("HF_TOKEN")
+    monkeypatch.setenv("HF_TOKEN_PATH", str(folder / "no-token"))
+    plan = json.loads(good("push", folder, REPO, "--dry-run", "--json").out)
+    assert (plan["exists"], plan["state"], {one["there"] for one in plan["files"]}) == (False, "planned", {False})
+    assert hub.repos == {}
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    pushed(f"{folder}@v1", REPO)
+    before = hub.repo().head
+    monkeypatch.delenv("HF_TOKEN")
+    said = good("push", f"{folder}@v1", REPO, "--dry-run").err
+    assert "would push v1" in said
+    assert ": 0 files, 0 bytes" in said
+    assert hub.repo().head == before
+
+
+def test_a_private_repository_is_made_private(hub: Hub, folder: Path) -> None:
+    """And one that is public is not taken for private."""
+    pushed(folder, REPO, "--private")
+    assert hub.repo().private
+    assert pushed(folder, REPO, "--private")["state"] == "unchanged"
+    hub.make("me/open")
+    assert "is there and public" in refused(2, folder, "me/open", "--private")
+    assert hub.repo("me/open").titles == ["initial commit"]
+
+
+def test_a_tag_of_ones_own(hub: Hub, folder: Path) -> None:
+    """--tag names the commit; a tag that names something else is not moved, and nothing is sent."""
+    pushed(folder, REPO, "--tag", "paper")
+    assert hub.repo().tags == {"paper": hub.repo().head}
+    assert "has a tag paper already" in refused(2, f"{folder}@v1", REPO, "--tag", "paper")
+    assert hub.repo().titles[-1] == "Add v2"
+    assert pushed(folder, REPO)["commit"] == hub.repo().tags["v2"] == hub.repo().tags["paper"]
+
+
+@pytest.mark.parametrize(("words", "said"), [(["set"], "no repository"), (["a/b/c"], "no repository"), (["a/b", "--tag", " "], "be a tag")])
+def test_names_are_checked_before_anything(hub: Hub, folder: Path, words: list[str], said: str) -> None:
+    """A misspelt name is exit 2, and the Hub is not asked."""
+    assert said in refused(2, folder, *words)
+    assert not hub.asked
+
+
+def test_what_is_no_dataset_is_not_pushed(hub: Hub, folder: Path, tmp_path: Path) -> None:
+    """A folder without versions, and a version that is not there."""
+    assert "is not a dataset" in refused(3, tmp_path, REPO)
+    assert "has no version v7" in refused(3, f"{folder}@v7", REPO)
+
+
+# -- the card on the Hub -------------------------------------------------------------------------------------------------
+
+
+def test_words_on_the_hub_stay(hub: Hub, folder: Path) -> None:
+    """What a person wrote into the repository's card stays; --replace-card takes the folder's."""
+    (folder / "README.md").write_text(
+        f"---\nlicense: mit\n---\n\n# Mine\n\n{(folder / 'README.md').read_text(encoding='utf-8')}", encoding="utf-8"
+    )
+    hub.make(files={"README.md": b"---\nlicense: cc-by-4.0\n---\n\n# Theirs\n"})
+    pushed(folder, REPO)
+    text = hub.repo().files["README.md"].data.decode()
+    assert text.startswith("---\nlicense: cc-by-4.0\n")
+    assert "# Theirs" in text
+    assert "`cc-by-4.0`, as the YAML" in text
+    assert json.loads(hub.repo().files["croissant.json"].data)["license"] == "cc-by-4.0"
+    assert pushed(folder, REPO, "--replace-card")["state"] == "pushed"
+    assert "# Mine" in hub.repo().files["README.md"].data.decode()
+    assert hub.repo().titles[-1] == "Update the card"
+
+
+def test_a_licence_may_be_stated(hub: Hub, folder: Path) -> None:
+    """--licence goes into the YAML, once; another one than stands there is refused."""
+    pushed(folder, REPO, "--licence", "cc-by-4.0")
+    assert hub.repo().files["README.md"].data.decode().count("license: cc-by-4.0") == 1
+    assert pushed(folder, REPO, "--license", "cc-by-4.0")["state"] == "unchanged"
+    assert "states the licence cc-by-4.0, not mit" in refused(2, folder, REPO, "--licence", "mit")
+
+
+def test_a_licence_that_the_hub_does_not_know_is_the_persons_to_mend(hub: Hub, folder: Path) -> None:
+    """The Hub's complaint about YAML is told; nothing is committed."""
+    assert "does not take the card's YAML" in refused(3, folder, REPO, "--licence", "bad-licence")
+    assert hub.repo().titles == ["initial commit"]
+
+
+# -- a Hub that fails ----------------------------------------------------------------------------------------------------
+
+
+def other_commit(hub: Hub) -> None:
+    """Somebody commits."""
+    hub.repo().commit(f"note {len(hub.repo().commits)}", {"note.txt": b"hello"})
+
+
+def test_a_head_that_moves_is_looked_at_again(hub: Hub, folder: Path, tmp_path: Path) -> None:
+    """412: the card is made anew, with the version that came between (huggingface/datasets#7777, #7600)."""
+    pushed(f"{folder}@v1", REPO)
+    theirs = dict(hub.repo().files)
+    hub.repos.clear()
+    hub.make()
+    tags = {}
+
+    def come_between(hub: Hub) -> None:
+        tags["v1"] = hub.repo().commit("Add v1", {path: blob for path, blob in theirs.items() if path != ".gitattributes"})
+        hub.repo().tags.update(tags)
+
+    hub.faults.append(Fault("POST .*/commit/", status=412, act=come_between))
+    done = pushed(folder, REPO)
+    assert done["state"] == "pushed"
+    assert hub.repo().titles == ["initial commit", "Add v1", "Add v2"]
+    from negforge.card import front_of
+
+    assert [one["config_name"] for one in front_of(hub.repo().files["README.md"].data.decode())["configs"]] == ["v2", "v1"]
+    assert max(hub.sent.values()) == 1
+
+
+def test_a_head_that_never_stands_still_ends(hub: Hub, folder: Path) -> None:
+    """Tries are few: exit 4, and nothing was sent twice."""
+    hub.make()
+    hub.faults.append(Fault("POST .*/commit/", status=412, act=other_commit, times=99))
+    assert "others keep changing me/set" in refused(4, folder, REPO)
+    assert sum(one.startswith("POST") and "/commit/" in one for one in hub.asked) == 5
+    assert max(hub.sent.values()) == 1
+
+
+@pytest.mark.parametrize(
+    "match",
+    [
+        "GET /api/datasets",
+        "GET .*/refs",
+        "POST .*/repos/create",
+        "POST .*/preupload",
+        "POST .*/batch",
+        "PUT",
+        "POST .*/commit/",
+        "POST .*/tag/",
+    ],
+)
+@pytest.mark.parametrize("fault", ["503", "429", "cut", "landed and cut", "landed and 500"])
+def test_one_failure_anywhere_is_lived_through(hub: Hub, folder: Path, match: str, fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever fails once, before or after it was done: one commit, one tag, no byte twice (huggingface/datasets#6392)."""
+    naps: list[float] = []
+    monkeypatch.setattr(time, "sleep", naps.append)
+    status = 0 if "cut" in fault else int(fault[-3:])
+    hub.faults.append(Fault(match, status=status, landed="landed" in fault, headers={"Retry-After": "7"} if status == 429 else {}))
+    assert pushed(folder, REPO)["state"] == "pushed"
+    assert hub.repo().titles == ["initial commit", "Add v2"]
+    assert hub.faults[0].times == 0
+    assert status != 429 or 7 in naps or 8 in naps
+    if not (match == "PUT" and "landed" in fault):  # whose answer is lost, was it sent? the client asks by sending again
+        whole(hub, folder, 2)
+
+
+def test_a_commit_whose_answer_was_lost_is_not_made_again(hub: Hub, folder: Path) -> None:
+    """500 after the commit: the look finds it, tags it, and the push counts as done."""
+    hub.faults.append(Fault("POST .*/commit/", status=500, landed=True))
+    done = pushed(folder, REPO)
+    assert (done["state"], done["commit"]) == ("pushed", hub.repo().tags["v2"])
+    assert hub.repo().titles == ["initial commit", "Add v2"]
+
+
+def test_too_many_requests_end_with_when_to_come_again(hub: Hub, folder: Path) -> None:
+    """A quota that comes back in an hour is not waited for (huggingface/datasets#6257, huggingface/huggingface_hub#3186, #2587)."""
+    hub.faults.append(Fault("POST .*/commit/", status=429, headers={"Retry-After": "3600"}, times=9))
+    assert "push again in 3,600 s" in refused(4, folder, REPO)
+    hub.faults.clear()
+    pushed(folder, REPO)
+    whole(hub, folder, 2)
+
+
+@pytest.mark.parametrize(("repo", "token", "said"), [("me/set", "wrong", "hf auth login"), ("you/set", TOKEN, "may not write to you/set")])
+def test_who_may_not_write_is_told_what_to_do(
+    hub: Hub, folder: Path, repo: str, token: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """401 and 403: exit 4 at once, with what to do."""
+    monkeypatch.setenv("HF_TOKEN", token)
+    said_all = refused(4, folder, repo)
+    assert said in said_all
+    assert token not in said_all
+    assert sum("create" in one for one in hub.asked) == 1
+
+
+def test_a_hub_that_is_not_there(hub: Hub, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit 4 after a few tries; a Hub switched off by the environment is said to be."""
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    assert "http://127.0.0.1:9 does not answer" in refused(4, folder, REPO)
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert "HF_HUB_OFFLINE is set" in refused(4, folder, REPO)
