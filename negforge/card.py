@@ -19,7 +19,7 @@ KEEP = "surrogateescape"  # bytes of a person's card that are no UTF-8 stay as t
 _BEGIN, _END = "<!-- negforge: begin -->", "<!-- negforge: end -->"
 _TAGS = ["negforge", "hard-negatives"]
 _SIZES = ("1K", "10K", "100K", "1M", "10M", "100M", "1B", "10B", "100B", "1T")  # as the Hub writes size_categories
-_OURS = ("configs", "dataset_info", "size_categories", "tags")
+_OURS = ("configs", "dataset_info", "size_categories")
 _NAME_CHARACTERS, _TEXT_CHARACTERS = 80, 280
 _MOST_LINES = 30  # of a table
 
@@ -48,16 +48,17 @@ def card_text(name: str, manifests: list[dict[str, Any]], old: str, *, place: st
                 "dataset_size": manifest["memory_bytes"],
             }
         )
-    stated = (yaml.safe_load(front) or {}).get("license")
-    if licence is not None and stated is None:
-        front, stated = front + yaml.safe_dump({"license": licence}), licence
-    elif licence not in (None, stated):
-        raise UsageError(f"the card states the licence {stated}, not {licence}", mend="leave out --licence, or edit the YAML of README.md")
-    tags = [*own["tags"], *(tag for tag in _TAGS if tag not in own["tags"])] if manifests else own["tags"]
-    sizes = [_size(manifests[-1]["rows"])] if manifests else []
-    ours = {"tags": tags, "size_categories": sizes, "configs": configs + own["configs"], "dataset_info": infos + own["dataset_info"]}
+    stated = yaml.safe_load(front) or {}
+    if licence is not None and stated.get("license") is None:
+        front, stated["license"] = front + yaml.safe_dump({"license": licence}), licence
+    elif licence not in (None, stated.get("license")):
+        what = f"the card states the licence {stated['license']}, not {licence}"
+        raise UsageError(what, mend="leave out --licence, or edit the YAML of README.md")
+    ours: dict[str, list[Any]] = {"configs": configs + own["configs"], "dataset_info": infos + own["dataset_info"]}
+    if manifests:
+        ours |= {"size_categories": [_size(manifests[-1]["rows"])], "tags": [] if "tags" in stated else _TAGS}
     front += yaml.safe_dump({key: value for key, value in ours.items() if value}, sort_keys=False, allow_unicode=True, width=120)
-    words = _words(manifests[-1], place, stated) if manifests else "There is no version yet: its writer is at work, or died."
+    words = _words(manifests[-1], place, stated.get("license")) if manifests else "There is no version yet: its writer is at work, or died."
     return f"---\n{front}---\n" + _with_block(body if body.strip() else f"\n# {name}\n", words)
 
 
@@ -278,7 +279,8 @@ def _split_card(text: str) -> tuple[str, dict[str, list[Any]], str]:
     if match is None:
         return "", {key: [] for key in _OURS}, text
     front, ours = "", False
-    for line in match[1].splitlines(keepends=True):
+    # Tags are ours to the letter, or a person's.
+    for line in match[1].replace(yaml.safe_dump({"tags": _TAGS}), "").splitlines(keepends=True):
         if re.match(r"[^\s#\]}-]", line):  # a key, and not its value
             ours = re.match(rf"({'|'.join(_OURS)})\s*:", line) is not None
         if not ours or line.startswith("#"):
@@ -292,8 +294,6 @@ def _split_card(text: str) -> tuple[str, dict[str, list[Any]], str]:
         return "", {key: [] for key in _OURS}, f"\n```yaml\n{front}```\n{body}"
     lists = {key: whole[key] if isinstance(whole.get(key), list) else [] for key in ("configs", "dataset_info")}
     own = {key: [entry for entry in entries if _is_own(entry)] for key, entries in lists.items()}
-    tags = whole.get("tags") or []
-    own["tags"] = tags if isinstance(tags, list) else [tags]
     for entry in own["configs"]:
         entry.pop("default", None)  # ours is
     return front, own, body
