@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from negforge import rng
 from negforge.errors import InputError
-from negforge.records import free_name
+from negforge.records import CORPUS, conform, free_name
+from negforge.tables import Source
 
 Span = tuple[int, int]
 # Chinese and Japanese have no blanks between words: each character counts as one.
@@ -49,26 +49,23 @@ def _pieces(text: str, words: int) -> Iterator[tuple[int, int, int]]:
             yield piece[0][0], piece[-1][1], len(piece)
 
 
-def cut(frame: pl.DataFrame, words: int, where: str, first_row: int) -> pl.DataFrame:
-    """Rows with a `text`, as a row for each span of it.
+def cut(frame: pl.DataFrame, words: int, source: Source, first_row: int) -> pl.DataFrame:
+    """Rows of a source with a `text`, as a row for each span of it.
 
-    The document's id, or the digest of its text, becomes `group`; a span's `id` is that and its number, `start` and `end` are
-    characters of the text. A title goes as `document_title`: it is part of no span, and would tell one from another. Every other
-    column is repeated. A text without a word has no span. Raises InputError for a column
-    of one of those names, and for a text that is null.
+    The document's id becomes `group`; a span's `id` is that and its number, `start` and `end` are characters of the text. A
+    title goes as `document_title`: it is part of no span, and would tell one from another. Every other column is repeated. A
+    text without a word has no span. Raises InputError for a column of one of those names, and what `conform` raises.
     """
     made_here = ("group", "start", "end", *(["document_title"] if "title" in frame.columns else []))
     taken = [name for name in made_here if name in frame.columns]
     if taken:
         raise InputError(
             f"column '{taken[0]}' is in the way",
-            f"{where}: a span's {taken[0]} is made by --span-words",
+            f"{source.name}: a span's {taken[0]} is made by --span-words",
             f"pass --rename {taken[0]}={free_name(taken[0])}",
         )
-    if frame["text"].dtype != pl.String or frame["text"].null_count():
-        row = first_row + 1 + (int(frame["text"].is_null().arg_true()[0]) if frame["text"].null_count() else 0)
-        raise InputError("column 'text' is null or no text", f"{where} row {row}", "give the text or remove the row")
-    ids = frame["id"].cast(pl.String) if "id" in frame.columns else rng.record_ids("corpus", [frame["text"]])
+    frame = conform(frame, CORPUS, source.name, first_row, bad=source.bad, called=source.columns)
+    ids = frame["id"]
     rows, starts, ends, parts, names = [], [], [], [], []
     for row, (document, text) in enumerate(zip(ids.to_list(), frame["text"].to_list(), strict=True)):
         for number, (start, end) in enumerate(spans(text, words)):

@@ -10,11 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from negforge.errors import InputError
+from negforge.inputs import sources_of
 from negforge.spans import cut, spans
 
 PIECES = st.sampled_from(
     ["One word", "Dr. No", "is e.g. here", "ended. ", "Why? ", "so! ", "\n\n", " ", "3.5", "東京。", "x", "“Yes.” ", "…"]
 )
+
+
+def spans_of(frame: pl.DataFrame, first_row: int = 0) -> pl.DataFrame:
+    """The spans of a frame's rows, of two words at most."""
+    return cut(frame, 2, sources_of([frame])[0], first_row)
 
 
 @given(st.one_of(st.lists(PIECES, max_size=30).map("".join), st.text(max_size=80)), st.integers(1, 9))
@@ -52,13 +58,13 @@ def test_a_span_ends_where_a_sentence_does(text: str, words: int, expected: list
 def test_rows_become_spans_with_their_places() -> None:
     """Ids are the document's and a number, the group is the document, other columns are repeated, and no word gives no row."""
     frame = pl.DataFrame({"id": [7, 8], "text": ["One two. Three.", " "], "year": [1999, 2000], "title": ["T", "U"]})
-    assert cut(frame, 2, "docs", 0).select("id", "group", "start", "end", "text", "year", "document_title").rows() == [
+    assert spans_of(frame).select("id", "group", "start", "end", "text", "year", "document_title").rows() == [
         ("7-0000", "7", 0, 8, "One two.", 1999, "T"),
         ("7-0001", "7", 9, 15, "Three.", 1999, "T"),
     ]
-    assert "title" not in cut(frame, 2, "docs", 0).columns
-    assert cut(frame.clear(), 2, "docs", 0).height == 0
-    nameless = cut(frame.drop("id", "year"), 2, "docs", 0)
+    assert "title" not in spans_of(frame).columns
+    assert spans_of(frame.clear()).height == 0
+    nameless = spans_of(frame.drop("id", "year"))
     assert nameless["group"].n_unique() == 1
     assert nameless["id"].str.starts_with(nameless["group"][0] + "-").all()
 
@@ -67,9 +73,9 @@ def test_columns_in_the_way_and_nulls_are_refused() -> None:
     """A source's own group would be lost, and a null is no text: both name the column."""
     frame = pl.DataFrame({"text": ["x"], "group": ["g"]})
     with pytest.raises(InputError, match="'group' is in the way"):
-        cut(frame, 2, "docs", 0)
+        spans_of(frame)
     with pytest.raises(InputError, match="'document_title' is in the way"):
-        cut(pl.DataFrame({"text": ["x"], "title": ["t"], "document_title": ["d"]}), 2, "docs", 0)
+        spans_of(pl.DataFrame({"text": ["x"], "title": ["t"], "document_title": ["d"]}))
     with pytest.raises(InputError, match="null") as error:
-        cut(pl.DataFrame({"text": ["x", None]}), 2, "docs", 10)
+        spans_of(pl.DataFrame({"text": ["x", None]}), 10)
     assert "row 12" in str(error.value)

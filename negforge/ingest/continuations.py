@@ -36,9 +36,9 @@ def ingest(
     done = 0
     for frame in source.batches(1 << 12):
         own = id or ("_id" if "_id" in frame.columns and "id" not in frame.columns else None)
-        given = {"id": own, "text": text}
-        documents = mapped(frame, {name: column for name, column in given.items() if column is not None}, source.name)
-        made = cut(documents, span_words, source.name, done)
+        source.columns = {"text": text, **({"id": own} if own is not None else {})}
+        bad = len(source.bad.rows)
+        made = cut(mapped(frame, source.columns, source.name), span_words, source, done)
         done += frame.height
         follows = made["group"] == made["group"].shift(-1)
         follows &= made["start"] < made["start"].shift(-1)  # two texts of one id, one after the other
@@ -55,6 +55,6 @@ def ingest(
         alone = made.height and int((made.group_by("group").len()["len"] == 1).sum())
         if alone:
             yield Skipped("one-span", alone)
-        empty = frame.height - made["group"].n_unique()
+        empty = frame.height - (len(source.bad.rows) - bad) - made["group"].n_unique()
         if empty:
             yield Skipped("no-span", empty)

@@ -44,5 +44,5 @@ def ingest(
         given = {"id": own, "text": text, "title": title, "group": group}
         source.columns = {name: column for name, column in given.items() if column is not None}
         made = mapped(frame, source.columns, source.name)
-        yield made if span_words is None else cut(made, span_words, source.name, done)
+        yield made if span_words is None else cut(made, span_words, source, done)
         done += frame.height

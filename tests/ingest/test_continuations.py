@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import negforge
-from negforge.errors import OptionError
+from negforge.errors import InputError, OptionError
 
 TITLE = "ingest continuations"
 
@@ -35,6 +35,20 @@ def test_the_number_of_words_is_asked_for(tmp_path: Path) -> None:
     """Spans of a corpus and its pairs must be cut alike, so that no default stands for one of them."""
     with pytest.raises(OptionError, match="span-words"):
         negforge.run(TITLE, documents(tmp_path / "docs.jsonl", "x"))
+
+
+def test_bad_rows_are_put_by_where_they_are_allowed(tmp_path: Path) -> None:
+    """A document without a text stops the run, or becomes a dropped row; no other document's spans change."""
+    path = tmp_path / "docs.jsonl"
+    rows = [{"id": 1, "text": "One two. Three."}, {"id": 2, "text": None}, {"id": None, "text": "x"}, {"id": 4, "text": "Four five. Six."}]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    for title in (TITLE, "ingest corpus"):
+        with pytest.raises(InputError, match="null or blank"):
+            negforge.run(title, str(path), span_words=2)
+        made = negforge.run(title, str(path), span_words=2, max_bad_rows=2)
+        assert sorted({*made.kept["group"]}) == ["1", "4"]
+        assert sorted(made.dropped["drop_reason"]) == ["blank-id", "blank-text"]
+        assert "skipped" not in made.report.counts
 
 
 def test_the_whole_way_of_rankgen(real_data: Path, tmp_path: Path) -> None:
