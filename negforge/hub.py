@@ -18,16 +18,21 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from negforge import __version__
 from negforge.card import KEEP, card_text
 from negforge.engine import temporary_scratch
-from negforge.errors import InputError, NegforgeError, RemoteError, UsageError
+from negforge.errors import InputError, NegforgeError, RemoteError, UsageError, listed
 from negforge.exits import Terminated
 from negforge.report import counted, counted_bytes
-from negforge.store import Dataset, dataset_named, same_rows, tampered
+from negforge.store import Dataset, dataset_named, files_of, same_rows, tampered
+from negforge.tables import Source
 
+if TYPE_CHECKING:
+    import polars as pl
+
+T = TypeVar("T")
 _log = logging.getLogger(__name__)
 _TRIES = 5
 _FIRST_WAIT = 1.0  # seconds; doubled from try to try
@@ -303,6 +308,48 @@ def client() -> Any:
     return HfApi(endpoint=endpoint.rstrip("/") if endpoint else None, library_name="negforge", library_version=__version__)
 
 
+def published(spec: str, repo: str, config: str | None, revision: str | None) -> Source | None:
+    """A version that was pushed, with its kind, history and dropped rows; None if the repository has none, or cannot be seen.
+
+    config: `v2` for an older version. revision: a tag, whose own version is read, a branch or a commit. Files come into the
+    client's cache, each checked against the manifest. InputError for a version that is not there; RemoteError.
+    """
+    from huggingface_hub.errors import OfflineModeIsEnabled
+
+    api = client()
+    try:
+        look = _patiently(lambda: look_at(api, repo, revision), repo, api.endpoint)
+    except RemoteError as error:
+        if isinstance(error.__cause__, OfflineModeIsEnabled) or _status(error) == 404:
+            return None  # `datasets` may have it in its cache, and says what is wrong if not
+        raise
+    paths = look.manifests() if look is not None else {}
+    named = config or (revision if revision in {f"v{version}" for version in paths} else None)
+    if look is None or not paths or (config is not None and not re.fullmatch("v[0-9]+", config)):
+        return None
+    version = int(named[1:]) if named is not None else max(paths)
+    if version not in paths:
+        raise InputError(f"{repo} has no version {named}", f"it has {listed(f'v{one}' for one in paths)}", "name one of these")
+    head = look.head
+
+    def fetched(path: str) -> Path:
+        def fetch() -> Path:
+            return Path(api.hf_hub_download(repo, path, repo_type=_TYPE, revision=head))
+
+        with _quiet_client(progress=False):
+            return _patiently(fetch, repo, api.endpoint)
+
+    dataset = Dataset(fetched(paths[version]).parents[2])
+    manifest = dataset.manifest(version)
+
+    def batches(rows: int) -> Iterator[pl.DataFrame]:
+        for file in files_of(manifest):
+            fetched(file["path"])
+        yield from dataset.source(version).batches(rows)
+
+    return Source(spec, batches, manifest["kind"], manifest["clustered"], manifest["stages"])
+
+
 def look_at(api: Any, repo: str, revision: str | None = None) -> _Look | None:
     """A look at a repository of datasets, or None if it is not there, or not for whoever asks."""
     from huggingface_hub.errors import RepositoryNotFoundError
@@ -316,7 +363,7 @@ def look_at(api: Any, repo: str, revision: str | None = None) -> _Look | None:
 
 
 def _files(manifest: dict[str, Any]) -> list[dict[str, Any]]:
-    return [*manifest["shards"], *manifest["dropped"]["shards"], *manifest.get("asides", [])]
+    return [*files_of(manifest), *manifest.get("asides", [])]
 
 
 def _is_there(folder: Path, file: dict[str, Any], state: _Look) -> bool:
@@ -343,7 +390,7 @@ def _stray(path: str, version: int, repo: str) -> UsageError:
 # -- a service that fails ------------------------------------------------------------------------------------------------
 
 
-def _patiently(act: Callable[[], Pushed], repo: str, endpoint: str) -> Pushed:
+def _patiently(act: Callable[[], T], repo: str, endpoint: str) -> T:
     """Try a few times, as long as what failed may pass."""
     for number in range(1, _TRIES + 1):
         try:

@@ -356,11 +356,16 @@ def _from_disk(path: Path) -> Source:
 
 
 def _from_hub(spec: str) -> Source:
-    """`hf://OWNER/NAME[/CONFIG][@REVISION][:SPLIT]`, streamed; the split is `train` unless named."""
+    """`hf://OWNER/NAME[/CONFIG][@REVISION][:SPLIT]`; the split is `train` unless named. What negforge did not push is streamed."""
+    from negforge.hub import published
+
     match = re.fullmatch(r"hf://(?:datasets/)?([\w.-]+/[\w.-]+)(?:/([\w.-]+))?(?:@([\w./-]+))?(?::([\w.-]+))?", spec)
     if match is None:
         raise UsageError(f"{spec} is not an address of the Hub", mend="hf://OWNER/NAME[/CONFIG][@REVISION][:SPLIT]")
     name, config, revision, split = match.groups()
+    pushed = published(spec, name, config, revision) if split in (None, "train") else None
+    if pushed is not None:
+        return pushed
 
     def batches(rows: int) -> Iterator[pl.DataFrame]:
         import datasets

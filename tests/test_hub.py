@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import os
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,9 +17,11 @@ import polars as pl
 import pytest
 
 from negforge import hub as publishing
+from negforge.errors import InputError
 from negforge.store import Dataset
+from negforge.tables import open_sources
 from tests.children import negatives, write
-from tests.hub import TOKEN, Fault, Hub
+from tests.hub import TOKEN, Blob, Fault, Hub
 from tests.shell import call, good
 
 REPO = "me/set"
@@ -388,3 +394,89 @@ def test_a_hub_that_is_not_there(hub: Hub, folder: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     assert "HF_HUB_OFFLINE is set" in refused(4, folder, REPO)
+
+
+# -- what was pushed is read -----------------------------------------------------------------------------------------------
+
+
+def rows_of(spec: str) -> pl.DataFrame:
+    """All rows of an input, as a stage reads them."""
+    (source,) = open_sources(spec)
+    return pl.concat(source.batches(1000), how="diagonal")
+
+
+@pytest.fixture
+def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """An empty cache of the client."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "client-cache"))
+    return tmp_path / "client-cache"
+
+
+@pytest.mark.parametrize(
+    ("address", "version"),
+    [("hf://me/set", 2), ("hf://datasets/me/set/v1", 1), ("hf://me/set@v1", 1), ("hf://me/set/v1@main:train", 1), ("hf://me/set@v2", 2)],
+)
+def test_what_was_pushed_is_read_as_it_is_here(hub: Hub, folder: Path, cache: Path, address: str, version: int) -> None:
+    """Kind, clustering, stages, and every row, the dropped ones, too."""
+    pushed(f"{folder}@v1", REPO)
+    pushed(folder, REPO)
+    (there,), (here,) = open_sources(address), open_sources(f"{folder}@v{version}")
+    assert (there.kind, there.clustered, there.history) == (here.kind, here.clustered, here.history)
+    assert rows_of(address).equals(rows_of(f"{folder}@v{version}"))
+
+
+def test_a_stage_takes_what_was_pushed(hub: Hub, folder: Path, cache: Path, tmp_path: Path) -> None:
+    """The same rows come out as from the folder; without the dropped ones where these were left out."""
+    pushed(folder, REPO)
+    good("filter", "top", folder, "--k", "1", "-o", tmp_path / "here.parquet")
+    good("filter", "top", "hf://me/set", "--k", "1", "-o", tmp_path / "there.parquet")
+    assert pl.read_parquet(tmp_path / "there.parquet").equals(pl.read_parquet(tmp_path / "here.parquet"))
+    pushed(f"{folder}@v1", "me/short", "--no-dropped")
+    assert rows_of("hf://me/short").height == Dataset(folder).manifest(1)["rows"]
+
+
+def test_a_file_that_was_changed_on_the_hub_is_refused(hub: Hub, folder: Path, cache: Path) -> None:
+    """Its sha256 is not that of the manifest: exit 3."""
+    pushed(folder, REPO)
+    path = Dataset(folder).manifest(2)["shards"][0]["path"]
+    blob = hub.repo().files[path]
+    hub.repo().files[path] = Blob(bytes([*blob.data[:-9], 1, *blob.data[-8:]]), lfs=True, since=blob.since)
+    done = call("filter", "top", "hf://me/set", "--k", "1", "-o", folder.parent / "x.parquet")
+    assert done.code == 3
+    assert "is not the file v2 was published with" in done.err
+
+
+def test_a_version_that_is_not_on_the_hub_is_named_with_those_that_are(hub: Hub, folder: Path, cache: Path) -> None:
+    """Exit 3, and what there is."""
+    pushed(folder, REPO)
+    with pytest.raises(InputError, match="has no version v7") as caught:
+        open_sources("hf://me/set/v7")
+    assert caught.value.where == "it has v2"
+
+
+def test_reading_lives_through_failures(hub: Hub, folder: Path, cache: Path) -> None:
+    """A Hub that stumbles is asked again; one that does not answer is exit 4."""
+    pushed(folder, REPO)
+    hub.faults += [Fault("GET /api/datasets/me/set", status=503), Fault("GET .*/resolve/.*parquet", status=0)]
+    assert rows_of("hf://me/set").height == rows_of(str(folder)).height
+    hub.faults.append(Fault("GET /api/datasets/me/set", status=500, times=99))
+    assert call("filter", "top", "hf://me/set", "--k", "1", "-o", folder.parent / "x.parquet").code == 4
+
+
+def test_datasets_loads_what_was_pushed(hub: Hub, folder: Path, tmp_path: Path) -> None:
+    """`load_dataset` from the Hub, by name, by tag and as a stream, gives the rows that the folder has."""
+    pushed(f"{folder}@v1", REPO)
+    pushed(folder, REPO)
+    code = """
+import sys, datasets
+for name, more in (("v2", {}), (None, {}), ("v1", {}), ("v1", {"revision": "v1"}), (None, {"revision": "v1"}), ("v2", {"streaming": True})):
+    print(sorted(datasets.load_dataset("me/set", name, split="train", **more)["id"]))
+"""
+    env = {**os.environ, **child(hub), "HF_HOME": str(tmp_path / "home"), "HF_DATASETS_CACHE": str(tmp_path / "data")}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False, timeout=200)
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = [ast.literal_eval(line) for line in done.stdout.splitlines()]
+    first, second = (sorted(pl.read_parquet(folder / f"data/v{version}/*.parquet")["id"]) for version in (1, 2))
+    assert found == [second, second, first, first, first, second]
