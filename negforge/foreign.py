@@ -89,11 +89,11 @@ def _imported(operator: Operator) -> Any:
         raise _failed(operator, error, mend) from error
     except NegforgeError as error:
         raise _failed(operator, error, error.mend or "mend the file") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _failed(operator, error, "mend the file") from error
 
 
-def _failed(operator: Operator, error: Exception, mend: str) -> UsageError:
+def _failed(operator: Operator, error: BaseException, mend: str) -> UsageError:
     told = error.what if isinstance(error, NegforgeError) else f"{type(error).__name__}: {error}"
     return UsageError(f"{operator.title} cannot be imported: {told}", place_of(operator, error), mend)
 

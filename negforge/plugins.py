@@ -12,7 +12,7 @@ import importlib.util
 import os
 import sys
 import types
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,9 +80,14 @@ def _mend(folder: Path, verbs: list[str]) -> str:
     return f"pass --plugins {above[-1]}" if above else "name the folder that holds generate/, filter/ and so on, as negforge itself does"
 
 
-def _named() -> Iterator[Path]:
-    for text in dict.fromkeys(filter(None, os.environ.get(ENVIRONMENT, "").split(os.pathsep))):
-        yield Path(text).resolve()
+def _named() -> list[Path]:
+    """The folders that the environment names. They are made absolute there: workers may start in another folder."""
+    value = os.environ.get(ENVIRONMENT, "")
+    folders = [*dict.fromkeys(Path(text).resolve() for text in value.split(os.pathsep) if text)]
+    whole = os.pathsep.join(map(str, folders))
+    if whole != value:
+        os.environ[ENVIRONMENT] = whole
+    return folders
 
 
 def _package(folder: Path) -> str:

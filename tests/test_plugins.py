@@ -140,6 +140,14 @@ def test_python_takes_the_folder_from_the_environment(used: Path, pairs: pl.Data
     assert made.kept["negative"].str.ends_with(", not at all, not at all").all()
 
 
+def test_a_relative_folder_is_the_one_of_the_command(used: Path, pairs: pl.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers look for it where the command stood, wherever they start."""
+    monkeypatch.chdir(used.parent)
+    monkeypatch.setenv(plugins.ENVIRONMENT, used.name)
+    made = negforge.run("generate perturb.deny", pairs, positives=pairs, batch_size=20, workers=2)
+    assert made.kept.height == 80
+
+
 def test_a_pipeline_file_uses_them_and_cannot_name_a_folder(folder: Path, table: Path, tmp_path: Path) -> None:
     """Code comes from the person who types the command, never from a file of data."""
     file = tmp_path / "p.toml"

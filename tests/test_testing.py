@@ -77,6 +77,23 @@ def test_the_authors_texts_stand_among_the_samples(folder: Path) -> None:
     assert laws(folder).texts == ("A lighthouse.",) * 9
 
 
+def test_a_reader_of_another_format_names_its_file(folder: Path, tmp_path: Path) -> None:
+    """The sample holds the common formats alone; a reader of a folder takes whatever lies there."""
+    claims = tmp_path / "claims"
+    claims.mkdir()
+    (claims / "all.txt").write_text("One.\nTwo.\n", encoding="utf-8")
+    body = """DECLARES = Declares(version=1, scope="row", writes=Pairs)
+def ingest(folder: Path):
+    texts = (folder / "all.txt").read_text(encoding="utf-8").splitlines()
+    yield pl.DataFrame({"anchor": texts, "positive": texts})
+"""
+    tree(folder, ingest__lines=HEAD + "from pathlib import Path\n" + body)
+    code = f'from negforge.testing import laws_of\nTestLaws = laws_of("ingest lines", source={str(claims)!r})\n'
+    (folder / "test_lines.py").write_text(code, encoding="utf-8")
+    made = runpy.run_path(str(folder / "test_lines.py"))["TestLaws"]
+    made().test_a_reader_makes_its_kind_of_the_sample(made.operators[0])
+
+
 @pytest.mark.parametrize(
     ("title", "message"),
     [
