@@ -28,6 +28,7 @@ class Declares:
     Verifiers: `proves` lists the verdicts that decide alone, `doubts` those that only make a negative `unknown` until a vote or
     a proof decides; `columns` are the columns it looks at.
     fixed: settings of a library that cannot be changed but belong in the record.
+    formats: of an exporter whose trainer reads only some forms of file: these.
     """
 
     version: int
@@ -46,6 +47,7 @@ class Declares:
     doubts: tuple[Verdict, ...] = ()
     columns: tuple[str, ...] = ()
     fixed: dict[str, Any] = field(default_factory=dict)
+    formats: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse values that mean nothing. Raises UsageError."""

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from negforge.errors import OptionError, UsageError, near
+from negforge.errors import OptionError, UsageError, listed, near
 from negforge.options import Settings
 from negforge.runner import Stage
 from negforge.tables import dropped_twin, format_of
@@ -23,8 +23,19 @@ def check_output(output: str | None, to: str | None, stage: Stage | None = None)
     faults = _place(output, to)
     if stage is not None:
         read = [one for one in (*stage.inputs, *stage.sides.values()) if isinstance(one, str)]
-        faults += unused(output, stage) + over_input(output, read)
+        faults += unused(output, stage) + over_input(output, read) + _unread(output, to, stage)
     return faults
+
+
+def _unread(output: str | None, to: str | None, stage: Stage) -> list[UsageError]:
+    """A form of file that the trainer an exporter writes for does not read."""
+    read = stage.operator.declares.formats
+    form = to if output in (None, "-") else format_of(Path(str(output)).name)[0]
+    if not read or form in read or (form is None and output in (None, "-")):
+        return []
+    given = f"--to {to}" if output in (None, "-") else f"-o {output}"
+    where = f"the trainer reads {listed(f'.{one}' for one in read)} alone"
+    return [UsageError(f"{stage.operator.title} does not write {given}", where, f"pass -o train.{read[0]}")]
 
 
 def over_input(output: str | None, read: Sequence[str]) -> list[UsageError]:

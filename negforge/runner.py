@@ -504,8 +504,11 @@ def map_batch(prepared: Prepared, frame: pl.DataFrame) -> tuple[pl.DataFrame, Co
 def export_batch(prepared: Prepared, labels: set[str], frame: pl.DataFrame) -> tuple[pl.DataFrame, Exported]:
     """A batch of whole anchors in a trainer's layout. Rows of another label do not go out; they are dropped by that name."""
     wanted = frame["label"].is_in([*labels])
-    made = answers.exported(prepared.operator, prepared.call(prepared.operator.function, Negatives(frame.filter(wanted))))
     other = frame.filter(~wanted)
+    function = prepared.operator.function
+    if "others" in prepared.operator.parameters:
+        function = functools.partial(function, others=Negatives(other))
+    made = answers.exported(prepared.operator, prepared.call(function, Negatives(frame.filter(wanted))))
     block = pl.concat_str(pl.lit("label-"), pl.col("label"))
     lost = other.with_columns(
         pl.lit(prepared.operator.title).alias("dropped_by"), block.alias("drop_reason"), pl.lit(None, pl.String).alias("drop_value")

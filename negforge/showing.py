@@ -168,9 +168,11 @@ def example(operator: Operator) -> str:
             words.append(f"--{name.replace('_', '-')} {_plausible(shapes[name])}")
     words += ["-n 4"] if operator.verb == "generate" else []
     makes = operator.makes
-    words.append(
-        "-o train.parquet" if makes is None else f"-o {makes.name}.parquet" if reads != makes.name else f"-o {operator.verb}.parquet"
-    )
+    if makes is None:
+        form = next(iter(operator.declared.get("formats", ())), "parquet")
+        words.append(f"-o train.{form}")
+    else:
+        words.append(f"-o {makes.name if reads != makes.name else operator.verb}.parquet")
     return " ".join(words)
 
 

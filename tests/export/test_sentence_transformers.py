@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pyarrow.parquet as pq
@@ -64,6 +65,82 @@ def test_layout_and_n_go_together() -> None:
         negforge.run(TITLE, frame(), layout="n-tuple")
     with pytest.raises(UsageError):
         negforge.run(TITLE, frame(), n=2)
+
+
+def test_labelled_pairs_hold_each_text_once() -> None:
+    """Positives as 1, then negatives as 0; a text that an anchor has in a row for either positive stands once."""
+    made = negforge.run(TITLE, frame(), layout="labeled-pair")
+    assert made.kept.schema == {"anchor": pl.String, "text": pl.String, "label": pl.Int64}
+    assert made.kept.filter(pl.col("anchor") == "anchor of a").select("text", "label").rows() == [
+        ("positive s1", 1),
+        ("positive s2", 1),
+        ("text 0", 0),
+        ("text 1", 0),
+        ("text 2", 0),
+    ]
+    beside = made.asides["provenance"]
+    assert (beside["id"].is_null() == (made.kept["label"] == 1)).all()
+    assert made.report.counts["kept"] == 7
+
+
+def test_labelled_lists_hold_an_anchor_a_row() -> None:
+    """Query, its texts and their labels, as CrossEncoder's listwise losses take them."""
+    made = negforge.run(TITLE, frame(), layout="labeled-list", n=2)
+    assert made.kept.schema == {"query": pl.String, "docs": pl.List(pl.String), "labels": pl.List(pl.Int64)}
+    assert made.kept.sort("query").rows() == [
+        ("anchor of a", ["positive s1", "positive s2", "text 0", "text 1"], [1, 1, 0, 0]),
+        ("anchor of b", ["positive s3", "lonely"], [1, 0]),
+    ]
+    assert made.report.counts["dropped"] == {"beyond-n": 2}
+
+
+@pytest.mark.parametrize("layout", ["labeled-pair", "labeled-list"])
+def test_no_positive_of_the_anchor_is_labelled_0(layout: str) -> None:
+    """The positive of one pair among the negatives of the other is dropped, whatever its case and spaces."""
+    made = negforge.run(TITLE, frame().with_columns(pl.col("negative").replace({"text 1": "POSITIVE  s2"})), layout=layout)
+    assert made.report.counts["dropped"] == {"known-positive": 2}
+    assert (
+        not made.kept.select(pl.col(pl.String, pl.List(pl.String)).explode().str.contains("POSITIVE", literal=True).any())
+        .row(0)
+        .count(True)
+    )
+
+
+def test_rows_labelled_positive_are_1_when_asked_for() -> None:
+    """`--keep-labels positive` writes texts proven true, as what they are."""
+    proven = pl.when(pl.col("negative") == "text 1").then(pl.lit("positive")).otherwise("label").alias("label")
+    made = negforge.run(TITLE, frame().with_columns(proven), layout="labeled-pair", keep_labels=["positive"])
+    labels = dict(made.kept.filter(pl.col("anchor") == "anchor of a").select("text", "label").rows())
+    assert labels == {"positive s1": 1, "positive s2": 1, "text 1": 1, "text 0": 0, "text 2": 0}
+
+
+@pytest.mark.parametrize(
+    ("options", "columns", "first"),
+    [
+        ({"layout": "triplet"}, ["anchor", "positive", "negative", "scores"], [0.5, 0.0]),
+        ({"layout": "n-tuple", "n": 2}, ["anchor", "positive", "negative_1", "negative_2", "scores"], [0.5, 0.0, 0.125]),
+        ({"layout": "labeled-pair"}, ["anchor", "text", "score"], 0.5),
+        ({"layout": "labeled-list"}, ["query", "docs", "scores"], [0.5, 0.75, 0.0, 0.125, 0.25]),
+    ],
+)
+def test_scores_as_mine_hard_negatives_writes_them(options: dict[str, Any], columns: list[str], first: object) -> None:
+    """`scores` of the positive, then the negatives; in the labelled layouts they stand for the labels."""
+    scored = frame().with_columns(
+        (pl.col("draw") / 8).alias("score_x"), pl.when(pl.col("source_id") == "s2").then(0.75).otherwise(0.5).alias("score_x_positive")
+    )
+    made = negforge.run(TITLE, scored, scores="score_x", **options).kept
+    assert made.columns == columns
+    row = made.filter(pl.col(columns[0]) == "anchor of a").row(0, named=True)
+    assert row[columns[-1]] == first
+
+
+@pytest.mark.parametrize("options", [{"layout": "n-tuple", "n": 2}, {"layout": "labeled-pair"}, {"layout": "labeled-list"}])
+def test_the_order_of_rows_is_that_of_no_batch(options: dict[str, Any], pairs: pl.DataFrame, corpus: pl.DataFrame) -> None:
+    """Any batch size and worker count writes the same rows in the same order."""
+    mined = negforge.run("generate mine.bm25", pairs, corpus=corpus, num_negatives=2).kept
+    runs = [negforge.run(TITLE, mined.sample(fraction=1, shuffle=True, seed=size), batch_size=size, **options) for size in (3, 10_000)]
+    assert runs[0].kept.equals(runs[1].kept)
+    assert runs[0].asides["provenance"].equals(runs[1].asides["provenance"])
 
 
 def test_a_dataset_folder_loads_as_it_is(tmp_path: Path) -> None:

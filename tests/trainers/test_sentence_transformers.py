@@ -105,3 +105,79 @@ def test_a_dataset_of_ours_is_read_as_it_is(mined: Path, tmp_path: Path) -> None
     assert set(loaded.unique("label")) == {"negative"}
     train = loaded.select_columns(["anchor", "positive", "negative"])
     assert train.column_names == ["anchor", "positive", "negative"]
+
+
+def tiny_reranker(folder: Path, texts: list[str]) -> Any:
+    """A real CrossEncoder with random weights: a BERT of one layer over the words of the texts."""
+    import tokenizers
+    import transformers
+
+    names = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    vocabulary = {word: number for number, word in enumerate(dict.fromkeys([*names, *(word for text in texts for word in words(text))]))}
+    raw = tokenizers.Tokenizer(tokenizers.models.WordLevel(vocabulary, unk_token="[UNK]"))
+    raw.normalizer = tokenizers.normalizers.Lowercase()
+    raw.pre_tokenizer = tokenizers.pre_tokenizers.WhitespaceSplit()
+    special = {f"{name[1:-1].lower()}_token": name for name in names}
+    transformers.PreTrainedTokenizerFast(tokenizer_object=raw, **special).save_pretrained(folder)
+    shape = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16, "num_labels": 1}
+    config = transformers.BertConfig(vocab_size=len(vocabulary), max_position_embeddings=256, **shape)
+    transformers.BertForSequenceClassification(config).save_pretrained(folder)
+    return sentence_transformers.CrossEncoder(str(folder), device="cpu", max_length=128)
+
+
+@pytest.mark.parametrize(
+    ("options", "loss"),
+    [
+        ({"layout": "labeled-pair"}, "BinaryCrossEntropyLoss"),
+        ({"layout": "labeled-list", "n": 2}, "LambdaLoss"),
+        ({"layout": "labeled-list"}, "ListNetLoss"),
+        ({"layout": "labeled-pair", "scores": "score_bm25"}, "MSELoss"),
+    ],
+    ids=lambda one: one if isinstance(one, str) else "-".join(map(str, one.values())),
+)
+def test_a_reranker_receives_texts_and_labels_in_place(
+    mined: Path, tmp_path: Path, options: dict[str, Any], loss: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The batch that a CrossEncoder's loss is given holds our anchors, texts and labels, row for row, and the step changes the weights."""
+    import datasets
+    import torch
+    from sentence_transformers.cross_encoder import CrossEncoderTrainer, CrossEncoderTrainingArguments, losses
+
+    monkeypatch.setenv("WANDB_DISABLED", "true")
+    source = tmp_path / "scored.parquet"
+    rows = pl.concat([pl.read_parquet(path) for path in sorted((mined / "data" / "v1").glob("*.parquet"))])
+    rows.with_columns((pl.col("score_bm25") + 1).alias("score_bm25_positive")).write_parquet(source)
+    folder = tmp_path / "st"
+    negforge.run("export sentence-transformers", str(source), **options, output=str(folder))
+    train = datasets.load_dataset(str(folder), split="train", cache_dir=str(tmp_path / "cache"))
+    table = train.to_polars()
+    one, text, label = table.columns
+    torch.manual_seed(1)
+    model = tiny_reranker(tmp_path / "model", [*table[one], *table[text].explode()])
+    seen: list[tuple[Any, Any]] = []
+    kind = getattr(losses, loss)
+
+    class Loss(kind):  # type: ignore[misc,valid-type]
+        """The real loss, keeping what it was given."""
+
+        def forward(self, inputs: Any, labels: Any, **more: Any) -> Any:
+            seen.append((inputs, [row.tolist() for row in labels]))
+            return super().forward(inputs, labels, **more)
+
+    before = {name: weight.detach().clone() for name, weight in model.named_parameters()}
+    arguments = CrossEncoderTrainingArguments(
+        output_dir=str(tmp_path / "run"),
+        per_device_train_batch_size=4,
+        max_steps=2,
+        report_to="none",
+        save_strategy="no",
+        disable_tqdm=True,
+        seed=1,
+        use_cpu=True,
+    )
+    CrossEncoderTrainer(model=model, args=arguments, train_dataset=train, loss=Loss(model)).train()
+    assert sum(len(labels) for _, labels in seen) == 8
+    rows_of = {(str(row[one]), str(row[text])): row[label] for row in table.to_dicts()}
+    for (anchors, texts), labels in seen:
+        assert labels == [pytest.approx(rows_of[str(anchor), str(given)]) for anchor, given in zip(anchors, texts, strict=True)]
+    assert any(not torch.equal(before[name], weight) for name, weight in model.named_parameters())

@@ -1,0 +1,100 @@
+"""What trainers' layouts have in common: an anchor's positives and negatives, each text once, and the scores to go with them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import polars as pl
+
+from negforge import text
+from negforge.errors import InputError, listed, near
+from negforge.records import DROP_NAMES, Negatives
+
+_COLUMNS = ("anchor_id", "anchor", "id", "source_id", "operator", "draw")
+
+
+class Sides(NamedTuple):
+    """Of whole anchors: `positives` and `negatives`, one row a text, and `lost`, rows that go nowhere, with reasons.
+
+    Columns: anchor_id, anchor, text, id (null for a positive), source_id, operator, score; `turn`, the place of the anchor, in
+    the order of the rows; `place`, that of the text among the anchor's, from 1, by source for a positive, by draw for others.
+    """
+
+    positives: pl.DataFrame
+    negatives: pl.DataFrame
+    lost: pl.DataFrame
+
+
+def sides(batch: Negatives, others: Negatives, *, title: str, language: str, n: int | None, scores: str | None) -> Sides:
+    """Split whole anchors into their positives and negatives.
+
+    batch: the rows to go out. Those labelled `positive`, which is to be asked for, count as positives. others: the anchors'
+    rows of another label: what they prove true is no negative. A negative that is also right for its anchor, equal after
+    normalising, is dropped as `known-positive`, texts beyond the first n of an anchor as `beyond-n`. Positives of an anchor
+    left without negatives are left out. scores: a column to take scores from, and from its twin for positives.
+    """
+    frame = batch.frame.with_row_index("__row")
+    turn = pl.col("__row").min().over("anchor_id").alias("turn")
+    rows = frame.select("__row", turn, *_COLUMNS, "label", "positive", pl.col("negative").alias("text"), *_scored(frame, scores))
+    said = rows.with_columns(
+        pl.col("positive").alias("text"), pl.col("__score_positive").alias("__score"), pl.lit(None, pl.String).alias("id")
+    )
+    true = rows.filter(pl.col("label") == "positive")
+    positives = _once(pl.concat([said, true]), "source_id", "draw")
+
+    proven = others.frame.filter(pl.col("label") == "positive")
+    right = [
+        positives.select("anchor_id", "text"),
+        others.frame.select("anchor_id", pl.col("positive").alias("text")),
+        proven.select("anchor_id", pl.col("negative").alias("text")),
+    ]
+    known = _same(pl.concat(right), language).select("anchor_id", "same").unique()
+    wrong = _same(rows.filter(pl.col("label") != "positive"), language)
+    false = wrong.join(known, on=["anchor_id", "same"], how="semi").select("__row", pl.lit("known-positive").alias("drop_reason"))
+    wrong = wrong.join(false, on="__row", how="anti", maintain_order="left")
+    negatives = _once(wrong, "draw", "operator", "id")
+    last = pl.lit(True) if n is None else pl.col("place") <= n
+    beyond = wrong.join(negatives.filter(~last), on=["anchor_id", "text"], how="semi").select(
+        "__row", pl.lit("beyond-n").alias("drop_reason")
+    )
+    negatives = negatives.filter(last)
+    lost = frame.drop(DROP_NAMES, strict=False).join(pl.concat([false, beyond]), on="__row", how="inner", maintain_order="left")
+    lost = lost.with_columns(pl.lit(title).alias("dropped_by"), pl.lit(None, pl.String).alias("drop_value"))
+    lost = lost.select(*dict.fromkeys([*batch.frame.columns, *DROP_NAMES]))
+    return Sides(positives.join(negatives, on="anchor_id", how="semi", maintain_order="left"), negatives, lost)
+
+
+def _same(rows: pl.DataFrame, language: str) -> pl.DataFrame:
+    """The rows with `same`: the form of the text that equal texts share."""
+    return rows.with_columns(text.normalised(rows["text"], language=language).alias("same"))
+
+
+def _once(rows: pl.DataFrame, *order: str) -> pl.DataFrame:
+    """One row for each text of an anchor, the first in order, with its place."""
+    first = rows.sort("turn", *order, nulls_last=True).unique(["anchor_id", "text"], keep="first", maintain_order=True)
+    place = pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over("anchor_id").alias("place")
+    return first.select("turn", place, *_COLUMNS, "text", pl.col("__score").alias("score"))
+
+
+def _scored(frame: pl.DataFrame, scores: str | None) -> list[pl.Expr]:
+    """The score of each row's negative and of its positive; nulls where none was asked for."""
+    if scores is None:
+        return [pl.lit(None, pl.Float64).alias(name) for name in ("__score", "__score_positive")]
+    for name in (scores, f"{scores}_positive"):
+        if name not in frame.columns or not frame[name].dtype.is_numeric():
+            have = [one for one in frame.columns if one.startswith("score_")]
+            usable = [one for one in have if f"{one}_positive" in have]
+            mend = f"pass --scores {near(scores, usable) or usable[0]}" if usable else "score negatives and positives first"
+            raise InputError(f"there is no column of numbers '{name}'", f"the table has {listed(have) or 'no score'}", mend)
+        bad = frame[name].is_null() | frame[name].is_nan() if frame[name].dtype.is_float() else frame[name].is_null()
+        if bad.any():
+            row = frame["id"][int(bad.arg_true()[0])]
+            raise InputError(
+                f"a row has no {name}", f"row {row}, and {int(bad.sum()) - 1} more", f'filter where --keep "{name} IS NOT NULL"'
+            )
+    return [pl.col(scores).cast(pl.Float64).alias("__score"), pl.col(f"{scores}_positive").cast(pl.Float64).alias("__score_positive")]
+
+
+def scores_of(frame: pl.DataFrame, scores: str) -> pl.DataFrame:
+    """The frame with `__score` and `__score_positive`. Raises InputError for a column that is not there, or a null in it."""
+    return frame.with_columns(_scored(frame, scores))
