@@ -9,6 +9,7 @@ MinishLab/semhash#49 (what was removed, and why, must stay to be looked at).
 from __future__ import annotations
 
 import functools
+import glob
 import hashlib
 import time
 from collections.abc import Callable, Iterator
@@ -24,7 +25,7 @@ from numpy.typing import NDArray
 
 from negforge import rng, text
 from negforge.card import feature
-from negforge.engine import Partitioner, Scratch, machine_memory, temporary_scratch
+from negforge.engine import Partitioner, Scratch, is_left, machine_memory, temporary_scratch
 from negforge.errors import InputError, NegforgeError, NewerFormatError, UsageError
 from negforge.formats import read_notes
 from negforge.labels import labelled
@@ -284,6 +285,9 @@ def _file(path: Path, made: Checked, scratch: Scratch, limit: int, progress: Pro
         made.findings.append(Finding("file", f"{twin} should hold the dropped rows of {path}", why, _RESTORE))
         wanted.pop("dropped_digest")
     made.findings += _digests(wanted, rows.digests, str(path), {})
+    for left in sorted(path.parent.glob(f".{glob.escape(path.name)}.stage-*")):
+        if is_left(left):
+            made.notes.append(f"{left} is what a dead writer left; the next one removes it")
     if not notes.get("dropped_digest") and twin.exists() and _notes(twin):
         made.notes.append(f"{twin} is not of this file: no row of it was dropped")
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -298,21 +298,35 @@ def _cell(value: Any) -> str:
 def stage_changes(before: History, after: History) -> list[dict[str, Any]]:
     """What changed in the stages: one entry an option, seed or version with its old and new value; stages that came or went whole.
 
-    A stage is known by its operator and its place among the others.
+    A stage that ran as before stands for itself; between those, one is known by its operator and its place.
     """
     changes: list[dict[str, Any]] = []
-    matcher = difflib.SequenceMatcher(a=[one["stage"] for one in before], b=[one["stage"] for one in after], autojunk=False)
-    for what, i, i_end, j, j_end in matcher.get_opcodes():
-        if what == "equal":
-            for one, two in zip(before[i:i_end], after[j:j_end], strict=True):
-                old, new = _settings(one), _settings(two)
-                for name in dict.fromkeys([*old, *new]):
-                    if old.get(name) != new.get(name):
-                        changes.append({"stage": two["stage"], "option": name, "old": old.get(name), "new": new.get(name)})
-        else:
-            changes += [{"stage": one["stage"], "removed": _settings(one)} for one in before[i:i_end]]
-            changes += [{"stage": one["stage"], "added": _settings(one)} for one in after[j:j_end]]
+    for i, i_end, j, j_end in _others(
+        [json.dumps([one["stage"], _settings(one)], default=str) for one in side] for side in (before, after)
+    ):
+        old, new = before[i:i_end], after[j:j_end]
+        rest = [*_others([one["stage"] for one in side] for side in (old, new))]
+        same = difflib.SequenceMatcher(None, [one["stage"] for one in old], [one["stage"] for one in new], autojunk=False)
+        for block in same.get_matching_blocks():
+            for one, two in zip(old[block.a : block.a + block.size], new[block.b : block.b + block.size], strict=True):
+                was, now = _settings(one), _settings(two)
+                changes += [
+                    {"stage": two["stage"], "option": name, "old": was.get(name), "new": now.get(name)}
+                    for name in dict.fromkeys([*was, *now])
+                    if was.get(name) != now.get(name)
+                ]
+        for first, last, begin, end in rest:
+            changes += [{"stage": one["stage"], "removed": _settings(one)} for one in old[first:last]]
+            changes += [{"stage": one["stage"], "added": _settings(one)} for one in new[begin:end]]
     return changes
+
+
+def _others(sides: Iterable[list[str]]) -> Iterator[tuple[int, int, int, int]]:
+    """The ranges of two lists between what they have in common."""
+    one, two = sides
+    for what, *places in difflib.SequenceMatcher(None, one, two, autojunk=False).get_opcodes():
+        if what != "equal":
+            yield places[0], places[1], places[2], places[3]
 
 
 def _settings(entry: dict[str, Any]) -> dict[str, Any]:
@@ -383,8 +397,8 @@ def log_lines(entry: dict[str, Any]) -> tuple[str, list[str]]:
         if entry[name] or moved or name == "rows":
             parts.append(f"{entry[name]:,} {unit}{moved}")
     when = entry["created"].replace("T", " ")[:16]
-    head = f"v{entry['version']}  {when}  {', '.join(parts)}  {entry['rows_digest'][:12]}" + ("  newest" if entry["newest"] else "")
-    lines = [" > ".join(entry["stages"])] if entry["stages"] else []
+    head = f"v{entry['version']}  {when}  {entry['rows_digest'][:12]}" + ("  newest" if entry["newest"] else "")
+    lines = [", ".join(parts), *([" > ".join(entry["stages"])] if entry["stages"] else [])]
     lines += [f"parents: {', '.join(entry['parents'])}"] if entry["parents"] else []
     if entry["parent"] is not None:
         same = "; other rows by the same stages" if any(change.values()) else "; the same stages"

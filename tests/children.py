@@ -17,6 +17,8 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from negforge import resuming
+from negforge.checking import check
+from negforge.comparing import compare
 from negforge.engine import Scratch, collect, ordered_map
 from negforge.errors import InputError
 from negforge.merging import Rules, merge
@@ -190,6 +192,16 @@ def write_much(path: str, megabytes: str) -> None:
         texts = pool.gather((np.arange(3000) + batch * 31) % len(pool))
         sink.write(negatives(3000, f"b{batch}", words=0).with_columns(negative=pl.format("{} {}", texts, pl.int_range(3000))))
     sink.finish([], {})
+
+
+def look_after(folder: str, command: str, sets: str) -> None:
+    """Check, compare or unite datasets of a folder under a limit of 64 MB."""
+    paths = [str(Path(folder, name)) for name in sets.split()]
+    if command == "check":
+        sys.exit(int(any(one.findings for one in check(paths[0], max_memory=64_000_000))))
+    if command == "diff":
+        sys.exit(int(not compare(*paths, max_memory=64_000_000).rows["same"]))
+    _merge_job({"inputs": paths, "path": str(Path(folder, f"merged-{paths[0]}".replace("/", "-"))), "memory": 64_000_000})
 
 
 def drop_few(path: str) -> None:

@@ -309,6 +309,20 @@ def test_what_dead_writers_left_is_a_note(tmp_path: Path) -> None:
     assert check(str(path))[0].notes == []
 
 
+def test_what_a_dead_writer_of_a_file_left_is_a_note(tmp_path: Path) -> None:
+    """Its stage lies beside the file; the next writer of the file removes it."""
+    path = tmp_path / "rows.parquet"
+    stage = tmp_path / ".rows.parquet.stage-dead"
+    for left in (True, False):
+        sink = FileSink(NEGATIVES, path, clustered=False)
+        sink.write(negatives(ROWS))
+        sink.finish([], {})
+        if left:
+            stage.mkdir()
+            (stage / "lock").touch()
+        assert [str(stage) in note for note in check(str(path))[0].notes] == [True] * left
+
+
 def test_a_living_writers_stage_is_no_leftover(tmp_path: Path) -> None:
     """While it is held, neither it nor a number taken meanwhile is told."""
     path = tmp_path / "set"

@@ -170,6 +170,13 @@ def test_options_seeds_and_versions_are_told_stage_by_stage() -> None:
     assert stage_changes(before, before) == []
 
 
+def test_a_stage_that_ran_as_before_stands_for_itself() -> None:
+    """Where one of another option was put before it, as in a union of histories, that one is new and nothing changed."""
+    before = [entry("ingest pairs"), entry("filter top", k=4)]
+    after = [entry("ingest pairs"), entry("filter top", k=3), entry("filter top", k=4), entry("merge")]
+    assert [(one["stage"], "added" in one) for one in stage_changes(before, after)] == [("filter top", True), ("merge", True)]
+
+
 # -- log ---------------------------------------------------------------------------------------------------------------
 
 
