@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import unicodedata
 from pathlib import Path
@@ -222,3 +223,20 @@ def test_every_gold_passage_of_squad_holds_its_answers(real_data: Path) -> None:
     missed = sorted(answer for (_, answer), verdict in zip(found, made, strict=True) if verdict != "positive")
     assert len(found) == 467
     assert missed == ["#P", "21", "L", "NP", "NP", "NP", "P", "P", "P", "k", "two", "yes", "yes"]
+
+
+def test_what_dpr_took_for_negatives(real_data: Path) -> None:
+    """Of DPR's own negatives, which hold no answer by its check, three do: two behind an article, one as the end of a range of years."""
+    with gzip.open(real_data / "dpr_nq_sample" / "sample.json.gz", "rt", encoding="utf-8") as file:
+        questions = json.load(file)
+    rows = [
+        (kind, f"{one['title']} {one['text']}", question["answers"])
+        for question in questions
+        for kind in ("hard_negative_ctxs", "negative_ctxs")
+        for one in question[kind]
+    ]
+    frame = table([text for _, text, _ in rows], pl.Series([answers for _, _, answers in rows]))
+    made = verify(Negatives(frame), language="en").to_list()
+    held = [(kind, answers) for (kind, _, answers), verdict in zip(rows, made, strict=True) if verdict == "positive"]
+    assert len(rows) == 733
+    assert held == [("hard_negative_ctxs", ["the Saint Lawrence River"])] * 2 + [("hard_negative_ctxs", ["2002"])]
