@@ -242,6 +242,7 @@ def push(
     from negforge import hub
     from negforge.report import document, drawable
 
+    interruptible()
     with _logging(verbose=verbose):
         done = hub.push(
             dataset,

@@ -132,10 +132,17 @@ class Hub:
         made.commit("initial commit", {".gitattributes": b"*.parquet filter=lfs\n", **(files or {})})
         return made
 
+    def forget(self) -> None:
+        """Begin anew: no repository, nothing sent, nothing asked."""
+        for one in (self.repos, self.large, self.sent, self.asked, self.faults):
+            one.clear()
+        self.kill, self.victim = None, 0
+
     def strike(self, number: int, moment: str) -> bool:
         """Kill the one who asks, if this is the moment."""
         if self.kill == (number, moment) and self.victim:
             os.kill(self.victim, signal.SIGKILL)
+            self.victim = 0
             return True
         return False
 
@@ -165,6 +172,10 @@ class _Handler(BaseHTTPRequestHandler):
         hub = self.hub
         parts = urlsplit(self.path)
         path = unquote(parts.path)
+        if path.startswith("/victim/"):
+            hub.victim = int(path.removeprefix("/victim/"))
+            self._answer(200)
+            return
         with hub.lock:
             hub.asked.append(f"{self.command} {path}")
             number = len(hub.asked)
@@ -173,10 +184,12 @@ class _Handler(BaseHTTPRequestHandler):
             if fault is not None:
                 fault.times -= 1
         if hub.strike(number, "before"):
+            self.close_connection = True
             return
         length = int(self.headers.get("Content-Length") or 0)
         half = self.rfile.read(length // 2)
         if hub.strike(number, "amid"):
+            self.close_connection = True
             return
         if fault is not None and not fault.landed and fault.status == 0:
             if fault.act is not None:
@@ -193,6 +206,7 @@ class _Handler(BaseHTTPRequestHandler):
         with hub.lock:
             status, answer, headers = self._route(path, parse_qs(parts.query), body)
         if hub.strike(number, "after"):
+            self.close_connection = True
             return
         if fault is not None and fault.landed:
             if fault.status:

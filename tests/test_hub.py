@@ -5,9 +5,12 @@ from __future__ import annotations
 import ast
 import json
 import os
+import random
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +25,7 @@ from negforge.store import Dataset
 from negforge.tables import open_sources
 from tests.children import negatives, write
 from tests.hub import TOKEN, Blob, Fault, Hub
-from tests.shell import call, good
+from tests.shell import Children, call, good, start
 
 REPO = "me/set"
 
@@ -394,6 +397,72 @@ def test_a_hub_that_is_not_there(hub: Hub, folder: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     assert "HF_HUB_OFFLINE is set" in refused(4, folder, REPO)
+
+
+# -- a push that dies ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_a_push_killed_at_any_moment_goes_on_where_it_was(hub: Hub, folder: Path, children: Children, part: int) -> None:
+    """Ten moments each, amid a request, before or after it was served: never half a version, no file twice, one commit.
+
+    Answers huggingface/datasets#5045 and #6392 (an interrupted push leaves a broken repository, or begins from zero).
+    """
+    job = {"job": "push", "path": folder, "hub": hub.url, "token": TOKEN, "repo": REPO}
+    before = part % 2  # versions that are there already
+    random_ = random.Random(part)
+
+    def begin() -> int:
+        hub.forget()
+        if before:
+            pushed(f"{folder}@v1", REPO)
+        return len(hub.asked)
+
+    first = begin()
+    (done,) = children.run(job)
+    assert done["state"] == "pushed"
+    requests = range(first + 1, len(hub.asked) + 1)
+    for number, moment in random_.sample([(number, moment) for number in requests for moment in ("before", "amid", "after")], 10):
+        begin()
+        hub.kill = number, moment
+        (died,) = children.run(job)
+        assert died["killed"], (number, moment)
+        if REPO in hub.repos:
+            files = hub.repo().files
+            landed = ".negforge/v2/manifest.json" in files
+            assert {path for path in files if "/v2/" in path} == ({*_paths(folder, 2)} if landed else set())
+        hub.kill = None
+        good("push", folder, REPO)
+        whole(hub, folder, *([1, 2] if before else [2]))
+        assert hub.repo().titles == ["initial commit", *(["Add v1"] if before else []), "Add v2"]
+
+
+def _paths(folder: Path, version: int) -> list[str]:
+    manifest = Dataset(folder).manifest(version)
+    return [f".negforge/v{version}/manifest.json", *(file["path"] for file in [*manifest["shards"], *manifest["dropped"]["shards"]])]
+
+
+def test_an_interrupted_push_says_what_a_rerun_does(hub: Hub, folder: Path) -> None:
+    """Ctrl-C while a file is on its way: 130 at once, and the same command goes on."""
+    there = threading.Event()
+    hold = threading.Event()
+
+    def wait(_: Hub) -> None:
+        there.set()
+        hold.wait(30)
+
+    hub.faults.append(Fault("PUT", status=503, act=wait))
+    process = start("push", folder, REPO, env={**os.environ, **child(hub)})
+    assert there.wait(60)
+    os.kill(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    hold.set()
+    assert process.returncode == 130
+    assert out == b""
+    assert b"interrupted: the repository is as it was, or has the whole version; the same command goes on" in err
+    assert TOKEN.encode() not in err
+    pushed(folder, REPO)
+    whole(hub, folder, 2)
 
 
 # -- what was pushed is read -----------------------------------------------------------------------------------------------
