@@ -115,7 +115,7 @@ def _stage(operator: registry.Operator, values: dict[str, Any]) -> int:
     if general["json_"]:
         sys.stdout.write(document(report.document()))
     if not quiet:
-        say("\n".join([*report.lines(), *(next_command(stage, output) if report.outcome.rows else [])]))
+        say("\n".join([*report.lines(), *(next_command(stage, output, report.counts) if report.outcome.rows else [])]))
     return 0
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -16,11 +17,16 @@ from negforge.tables import format_of
 _MOST = 50  # files of a folder that are looked into for a table to go with the one just written
 
 
-def next_command(stage: Stage, output: str | None) -> list[str]:
-    """The line `next: ...`, or nothing where the rows went to a stream or the next step cannot be known."""
+def next_command(stage: Stage, output: str | None, counts: Mapping[str, Any] | None = None) -> list[str]:
+    """The line `next: ...`, or nothing where the rows went to a stream or the next step cannot be known.
+
+    counts: the stage's, for the scores to set a threshold by.
+    """
     if output in (None, "-"):
         return []
-    words = _words(stage, Path(str(output)))
+    out = Path(str(output))
+    scores = (counts or {}).get("scores") if stage.operator.verb == "score" else None
+    words = _threshold(out, scores) if scores else _words(stage, out)
     return ["  next: " + shlex.join(words)] if words else []
 
 
@@ -37,6 +43,13 @@ def _words(stage: Stage, out: Path) -> list[str]:
     if verb in ("dedupe", "schedule") or not format_of(out.name)[0]:
         return ["negforge", "export", "sentence-transformers", str(out), "-o", str(_beside(out, f"{out.stem}-triplets.parquet"))]
     return ["negforge", "dedupe", "exact", str(out), "-o", str(_dataset(out))]
+
+
+def _threshold(out: Path, scores: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """A filter to begin from: what lies above the upper quartile of the first score goes."""
+    name, values = next(iter(scores.items()))
+    keep = f"{name} <= {values['p75']:g}"
+    return ["negforge", "filter", "where", str(out), "--keep", keep, "-o", str(_beside(out, f"{out.stem}-filtered.parquet"))]
 
 
 def _after_pairs(stage: Stage, out: Path) -> list[str]:

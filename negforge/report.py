@@ -201,6 +201,8 @@ class Report:
                 f"rows united with others of their id: {counts['united']:,}; relabelled: {counts['relabelled']:,}; "
                 f"kept in one table and dropped in another: {counts['dropped_elsewhere']:,}"
             )
+        if self.stage.startswith("export ") and not self.outcome.rows:
+            lines.append(self._nothing())
         lines.append(self._place())
         if not self._passes:
             lines.append(f"rows_digest {self.outcome.digests['rows_digest']}")
@@ -214,6 +216,16 @@ class Report:
         line += f": {reasons(here)}" if here else ""
         before = counts["dropped"].get("before", 0)
         return line + (f"; dropped before {before:,}" if before else "") + " (rows)"
+
+    def _nothing(self) -> str:
+        """Why an export has no row: what was dropped here, by reason, or nothing came in."""
+        counts = self.counts
+        here = {reason: number for reason, number in counts["dropped"].items() if reason != "before"}
+        if not here:
+            return f"no row was written: {'every row of the input was dropped before' if counts['seen'] else 'the input has no rows'}"
+        labels = any(reason.startswith("label-") for reason in here)
+        more = "; rows labelled `negative` go out, others by --keep-labels" if labels else ""
+        return f"no row was written: {reasons(here)} (rows){more}"
 
     def _slots(self) -> list[str]:
         """The slots of a generator: asked = emitted + refused + short."""

@@ -761,6 +761,37 @@ def test_the_next_step_works_as_it_stands(first: list[str], way: list[str], tmp_
             assert "features: ['anchor', 'positive', 'negative']" in loaded.stdout
 
 
+def test_the_next_step_after_a_score_is_a_threshold(tables: Path, tmp_path: Path) -> None:
+    """The line sets it from the scores there are, works as it stands, and keeps most rows."""
+    mined, scored = tmp_path / "mined.parquet", tmp_path / "scored.parquet"
+    good("generate", "mine.bm25", PAIRS, "--corpus", tables / "corpus.parquet", "-n", "3", "-o", mined)
+    words = next_line(good("score", "overlap", mined, "-o", scored).err)
+    assert words[1:3] == ["filter", "where"]
+    kept = [pl.scan_parquet(path).select(pl.len()).collect().item() for path in (scored, Path(words[-1])) if good(*words[1:])]
+    assert 0.5 < kept[1] / kept[0] < 1
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (pl.lit("unknown").alias("label"), "label-unknown 9 (rows); rows labelled `negative` go out, others by --keep-labels"),
+        (pl.lit("filter top").alias("dropped_by"), "every row of the input was dropped before"),
+        (None, "the input has no rows"),
+    ],
+    ids=["labels", "dropped", "empty"],
+)
+def test_an_export_of_nothing_says_so(change: pl.Expr | None, why: str, tables: Path, tmp_path: Path) -> None:
+    """No row for a trainer is told with its cause, not passed over in silence."""
+    mined, source = tmp_path / "mined.parquet", tmp_path / "in.parquet"
+    good("generate", "mine.bm25", PAIRS, "--corpus", tables / "corpus.parquet", "--limit", "3", "-n", "3", "-o", mined)
+    rows = pl.read_parquet(mined).filter(pl.col("label") == "negative").head(9)
+    (rows.clear() if change is None else rows.with_columns(change)).write_parquet(source)
+    for name in ("sentence-transformers", "flag-embedding"):
+        told = good("export", name, source, "-o", tmp_path / f"{name}.jsonl").err
+        assert f"no row was written: {why}" in told
+        assert "next:" not in told
+
+
 def test_the_next_step_of_what_is_not_known() -> None:
     """Rows on a stream, and a corpus with nothing beside it, suggest nothing."""
     assert "next:" not in good("ingest", "pairs", PAIRS, "--to", "csv").err
