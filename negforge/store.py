@@ -80,6 +80,10 @@ class Dataset:
             form = manifest.get("format")
             if form == FORMAT:
                 _ = [manifest[key] for key in _MANIFEST], [file[key] for file in files_of(manifest) for key in _FILE]
+                for file in (*files_of(manifest), *manifest.get("asides", [])):
+                    # Whoever sends a dataset must not choose what is read, or sent on, from elsewhere.
+                    if not re.fullmatch(rf"(data|\.negforge)/v{version}(/[\w-][\w.-]*)+", file["path"]):
+                        raise ValueError(f"{file['path']!r} is no file of v{version}")  # noqa: TRY301 - one door for all damage
         except FileNotFoundError:
             have = ", ".join(f"v{number}" for number in self.versions()) or "no version"
             raise InputError(f"{self.path} has no version v{version}", f"it has {have}", "name one of these") from None

@@ -844,6 +844,26 @@ def test_a_damaged_manifest_is_refused_by_readers_and_writers(tmp_path: Path, te
     assert stages(path) == []
 
 
+@pytest.mark.parametrize(
+    "place", ["../../secret.parquet", "/etc/passwd", "data/v1/../../secret.parquet", "data/v2/train.parquet", "data", ""]
+)
+@pytest.mark.parametrize("where", ["shards", "dropped"])
+def test_a_manifest_names_no_file_outside_its_version(tmp_path: Path, place: str, where: str) -> None:
+    """A path that leaves the folder is damage: neither read nor sent anywhere, even if the file is there and its digest right."""
+    path = tmp_path / "in" / "set"
+    write(path, negatives(ROWS))
+    document = path / ".negforge" / "v1" / "manifest.json"
+    manifest = json.loads(document.read_text(encoding="utf-8"))
+    file = (manifest["shards"] if where == "shards" else manifest["dropped"]["shards"])[0]
+    shutil.copy(path / file["path"], tmp_path / "secret.parquet")
+    shutil.copy(path / file["path"], tmp_path / "in" / "secret.parquet")
+    file["path"] = place
+    document.write_text(json.dumps(manifest), encoding="utf-8")
+    with pytest.raises(InputError, match="the manifest of v1 is damaged") as caught:
+        read(path)
+    assert "is no file of v1" in caught.value.where
+
+
 def test_a_newer_format_is_refused_by_readers_and_writers(tmp_path: Path) -> None:
     """An older negforge neither reads nor writes what it does not understand; nothing in the folder changes."""
     path = tmp_path / "set"
