@@ -69,9 +69,11 @@ def asked(operator: Operator, function: Callable[..., Any], table: Any, argument
     return answer
 
 
-def _watched(operator: Operator, answer: Iterator[Any], done: Callable[[], None]) -> Iterator[Any]:
+def _watched(operator: Operator, answer: Any, done: Callable[[], None]) -> Iterator[Any]:
     with blamed(operator):
-        yield from answer
+        returned = yield from answer
+    if returned is not None:
+        wrong(operator, f"returned {_named(returned)} where it should go on yielding", "write yield instead of return")
     done()
 
 
@@ -185,4 +187,5 @@ def _named(answer: Any) -> str:
         return "nothing"
     if isinstance(answer, pl.DataFrame | pl.Series):
         return f"a {type(answer).__name__} of {len(answer)} rows"
-    return f"a {type(answer).__name__}"
+    name = type(answer).__name__
+    return f"a{'n' if name[0] in 'AEIOUaeiou' else ''} {name}"

@@ -78,7 +78,7 @@ class Declares:
         try:
             pl.Series([""]).str.contains(self.candidates)
         except (pl.exceptions.PolarsError, TypeError) as error:
-            problem = str(error).strip().splitlines()[-1]
+            problem = next((line for line in str(error).splitlines() if line.startswith("error: ")), str(error)).removeprefix("error: ")
             yield f"candidates that are no regular expression: {problem}", "it is of the Rust dialect: no look-around, no back-references"
 
 

@@ -129,7 +129,7 @@ def _check_function(operator: Operator, name: str, function: Any) -> None:
 def _check_options(operator: Operator) -> None:
     """Each option has a type, a sentence of help and a name of its own."""
     for name, parameter in operator.options().items():
-        form = f'{name}: Annotated[int, Field(description="What it does.")] = 1'
+        form = f'{name}: Annotated[..., Field(description="What it does.")]'
         if parameter.annotation is parameter.empty:
             raise _fault(operator, f"option '{name}' has no type", f"write {form}", operator.function)
         if not field_of(parameter.annotation).description:

@@ -161,6 +161,8 @@ def _gather(generator: Prepared, made: pl.DataFrame | Chosen | Iterable[Edit | R
 
 def _edits(operator: Operator, edits: list[Edit], texts: pl.Series) -> pl.DataFrame:
     """Edits of these texts as columns. Looked at one by one only if there is a wrong one among them."""
+    if edits and not operator.declares.edits:
+        answers.wrong(operator, "yielded an edit and does not declare that it edits", "add edits=True to DECLARES")
     try:
         columns = {name: [getattr(edit, name) for edit in edits] for name in ("start", "end", "new")}
         made = pl.DataFrame(columns, schema={"start": pl.Int64, "end": pl.Int64, "new": pl.String})

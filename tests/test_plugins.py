@@ -472,6 +472,18 @@ WRONG = {
     "edit of a part": ("generate", EDITS + 'yield Edit(batch["id"][0], 0.5, 1, "x")', "from 0.5 to 1", "match.span()"),
     "edit to nothing": ("generate", EDITS + 'yield Edit(batch["id"][0], 0, 1, None)', "to None", "the text that replaces"),
     "edit of another": ("generate", EDITS + 'yield Edit("who", 0, 1, "x")', "unknown row id 'who'", "use the ids of the batch"),
+    "edits undeclared": (
+        "generate",
+        EDITS.replace(", edits=True", "") + 'yield Edit(batch["id"][0], 0, 1, "x")',
+        "does not declare that it edits",
+        "add edits=True",
+    ),
+    "return for yield": (
+        "generate",
+        EDITS + 'yield Refusal(batch["id"][0], "x")\n    return Edit(batch["id"][1], 0, 1, "x")',
+        "returned an Edit where it should go on yielding",
+        "write yield instead of return",
+    ),
     "no edit": ("generate", EDITS + 'yield (batch["id"][0], "x")', "yielded ('", "yield Edit(row_id, start, end, new)"),
     "refusal": ("generate", EDITS + 'yield Refusal(batch["id"][0], None)', "for None", "one word"),
     "nothing": ("generate", EDITS + "return None", "returned nothing", "yield an Edit or a Refusal"),
