@@ -443,6 +443,9 @@ def conform(
         for name in given:
             error = InputError(f"column '{called.get(name, name)}' is null or blank")
             frame = bad.sift(frame, _blanks(frame, kind, name), f"blank-{name}", error, where, first_row)
+    if "dropped_by" in frame.columns:
+        block = (name for name in DROP_NAMES if name not in frame.columns)
+        frame = frame.with_columns(pl.lit(None, pl.String).alias(name) for name in block)
     if grows_ids:
         frame = _with_ids(frame, kind)
     for name in kind.required:
