@@ -12,6 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from negforge import registry
 from negforge.errors import UsageError
 from negforge.report import counted, counted_bytes, printable
 
@@ -155,8 +156,13 @@ def _steps(manifest: dict[str, Any]) -> list[str]:
 def _flags(stage: dict[str, Any], *, named: bool) -> list[str]:
     """A stage's options as they are typed. named: tables at the side by a placeholder, and not by the digest of their content."""
     found = []
+    verb, _, operator = stage["stage"].partition(" ")
+    known = registry.operators(verb).get(operator) if named and verb in registry.VERBS else None
+    fixed = known.declared.get("fixed", {}) if known is not None else {}  # on record, and no option
     for name, value in {**stage.get("options", {}), **({"seed": stage["seed"]} if stage.get("seed") else {})}.items():
         flag = f"--{name.replace('_', '-')}"
+        if name in fixed:
+            continue
         if isinstance(value, bool):
             found.append(flag if value else flag.replace("--", "--no-", 1))
         elif isinstance(value, str) and re.fullmatch(r"[0-9a-f]{32}", value):

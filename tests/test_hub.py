@@ -6,6 +6,7 @@ import ast
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -24,8 +25,9 @@ from negforge.errors import InputError
 from negforge.store import Dataset
 from negforge.tables import open_sources
 from tests.children import negatives, write
+from tests.conftest import ROOT
 from tests.hub import TOKEN, Blob, Fault, Hub
-from tests.shell import Children, call, good, start
+from tests.shell import Children, call, good, shell, start
 
 REPO = "me/set"
 
@@ -532,6 +534,20 @@ def test_reading_lives_through_failures(hub: Hub, folder: Path, cache: Path) -> 
     assert rows_of("hf://me/set").height == rows_of(str(folder)).height
     hub.faults.append(Fault("GET /api/datasets/me/set", status=500, times=99))
     assert call("filter", "top", "hf://me/set", "--k", "1", "-o", folder.parent / "x.parquet").code == 4
+
+
+def test_the_readme_is_true_of_publishing(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The commands of its section run as they stand."""
+    write(tmp_path / "out/dataset", negatives(60))
+    for name, value in child(hub).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
+    (block,) = re.findall(r"## Publishing\n\n```console\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    for line in block.splitlines():
+        done = shell(line.removeprefix("$ "), tmp_path)
+        assert done.code == 0, done.err
+    assert hub.repo("me/negatives").titles == ["initial commit", "Add v1"]
+    assert Dataset(tmp_path / "out/best").newest() == 1
 
 
 def test_datasets_loads_what_was_pushed(hub: Hub, folder: Path, tmp_path: Path) -> None:
