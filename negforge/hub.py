@@ -295,7 +295,7 @@ class _Push:
         return commit
 
     def _fetched(self, path: str, state: _Look) -> bytes:
-        with temporary_scratch() as scratch:
+        with temporary_scratch() as scratch, _quiet_client(progress=False):
             local = self.api.hf_hub_download(self._repo, path, repo_type=_TYPE, revision=state.head, cache_dir=scratch.path)
             return Path(local).read_bytes()
 

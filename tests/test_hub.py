@@ -439,6 +439,16 @@ def test_a_push_killed_at_any_moment_goes_on_where_it_was(hub: Hub, folder: Path
         assert hub.repo().titles == ["initial commit", *(["Add v1"] if before else []), "Add v2"]
 
 
+def test_pushes_at_once_all_land(hub: Hub, folder: Path, children: Children) -> None:
+    """Two versions, and one of them twice, into a repository that is not there yet: each lands once (huggingface/datasets#7600)."""
+    job = {"job": "push", "hub": hub.url, "token": TOKEN, "repo": REPO}
+    done = children.run({**job, "path": folder}, {**job, "path": f"{folder}@v1"}, {**job, "path": folder})
+    assert [one["code"] for one in done] == [0, 0, 0]
+    assert sorted(hub.repo().titles) == ["Add v1", "Add v2", "initial commit"]
+    hub.sent.subtract([sha for sha, times in hub.sent.items() if times == 2])  # two may send a file at the same time
+    whole(hub, folder, 1, 2)
+
+
 def _paths(folder: Path, version: int) -> list[str]:
     manifest = Dataset(folder).manifest(version)
     return [f".negforge/v{version}/manifest.json", *(file["path"] for file in [*manifest["shards"], *manifest["dropped"]["shards"]])]
