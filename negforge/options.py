@@ -162,7 +162,8 @@ def json_schema(operator: Operator) -> dict[str, Any]:
 def plain_shape(schema: Mapping[str, Any]) -> Mapping[str, Any]:
     """The schema of an option's value where it is given at all: without the `null` of an optional one."""
     given: list[Mapping[str, Any]] = [one for one in schema.get("anyOf", []) if one.get("type") != "null"]
-    return given[0] if given else schema
+    examples = {"examples": schema["examples"]} if "examples" in schema else {}
+    return {**given[0], **examples} if given else schema
 
 
 def metavar(schema: Mapping[str, Any]) -> str:

@@ -23,11 +23,11 @@ def check_output(output: str | None, to: str | None, stage: Stage | None = None)
     faults = _place(output, to)
     if stage is not None:
         read = [one for one in (*stage.inputs, *stage.sides.values()) if isinstance(one, str)]
-        faults += unused(output, stage) + over_input(output, read) + _unread(output, to, stage)
+        faults += unused(output, stage) + over_input(output, read) + unread(output, to, stage)
     return faults
 
 
-def _unread(output: str | None, to: str | None, stage: Stage) -> list[UsageError]:
+def unread(output: str | None, to: str | None, stage: Stage) -> list[UsageError]:
     """A form of file that the trainer an exporter writes for does not read."""
     read = stage.operator.declares.formats
     form = to if output in (None, "-") else format_of(Path(str(output)).name)[0]

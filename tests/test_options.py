@@ -202,6 +202,8 @@ def test_a_long_example_stands_in_the_help_not_in_its_name() -> None:
     short, long = ({"type": "string", "examples": [one]} for one in ("OLD=NEW", "draw < 3"))
     assert (metavar(short), for_example(short)) == ("OLD=NEW", "")
     assert (metavar(long), for_example(long)) == ("TEXT", ' For example "draw < 3".')
+    optional = {"anyOf": [{"type": "string"}, {"type": "null"}], "examples": ["score_x"]}
+    assert metavar(optional) == "score_x"
 
 
 def test_an_error_arrives_whole_from_a_worker() -> None:

@@ -133,3 +133,12 @@ def test_rows_add_up_and_no_positive_is_a_negative(table: pl.DataFrame) -> None:
         same = normalised(pl.Series([*row["pos"], *row["neg"]]), language="code").to_list()
         assert not {*same[: len(row["pos"])]} & {*same[len(row["pos"]) :]}
         assert len(row["neg"]) == len({*row["neg"]})
+
+
+def test_a_pipeline_file_is_held_to_the_same_form(tmp_path: Path) -> None:
+    """The fault is told with the pipeline's others, before any work."""
+    file = tmp_path / "p.toml"
+    file.write_text('[[stage]]\nname = "lines"\nuse = "export flag-embedding"\ninput = "none.parquet"\noutput = "train.parquet"\n')
+    told = call("run", file)
+    assert told.code == 2
+    assert "stage 'lines': export flag-embedding does not write -o train.parquet" in told.err
