@@ -75,7 +75,9 @@ class Group(TyperGroup):
         """The command of that name."""
         names = self.list_commands(ctx)
         if args[0] not in names and not ctx.resilient_parsing:
-            mend = did_you_mean(args[0], names, f"{ctx.command_path} --help lists them")
+            known = [] if ctx.parent else [one.title for one in registry.every_operator() if args[0] in (one.name, *one.name.split("."))]
+            usual = f"{ctx.command_path} {known[0]}" if known else f"{ctx.command_path} --help lists them"
+            mend = f"did you mean {usual}?" if known else did_you_mean(args[0], names, usual)
             raise UsageError(f"there is no command '{ctx.command_path} {args[0]}'", f"commands: {listed(names, 30)}", mend)
         return super().resolve_command(ctx, args)
 

@@ -130,6 +130,8 @@ def _sizes(values: pl.Series) -> NDArray[np.int64]:
         return row_bytes(values.struct.unnest())
     if isinstance(dtype, pl.Array):
         values = values.arr.to_list()
+    if isinstance(dtype, pl.Map):
+        values = values.cast(_entries(dtype))
     if isinstance(values.dtype, pl.List):
         lengths = values.list.len().fill_null(0).to_numpy().astype(np.int64)
         ends = np.concatenate([[0], np.cumsum(_sizes(values.filter(pl.Series(lengths > 0)).explode()))])
@@ -348,9 +350,16 @@ def rows_as_text(frame: pl.DataFrame, form: str, *, header: bool) -> bytes:
     return frame.write_csv(include_header=header).encode()
 
 
+def _entries(dtype: pl.Map) -> pl.List:
+    """A map as the list of its entries."""
+    return pl.List(pl.Struct({"key": as_type(dtype.key), "value": as_type(dtype.value)}))
+
+
 def _holds_bytes(dtype: pl.DataType) -> bool:
     if isinstance(dtype, pl.Struct):
         return any(_holds_bytes(as_type(one.dtype)) for one in dtype.fields)
+    if isinstance(dtype, pl.Map):
+        return _holds_bytes(_entries(dtype))
     return _holds_bytes(as_type(dtype.inner)) if isinstance(dtype, (pl.List, pl.Array)) else dtype == pl.Binary
 
 
@@ -359,6 +368,8 @@ def _in_base64(cell: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     if isinstance(dtype, pl.Struct):
         fields = [_in_base64(cell.struct.field(one.name), as_type(one.dtype)).alias(one.name) for one in dtype.fields]
         return pl.when(cell.is_not_null()).then(pl.struct(fields))
+    if isinstance(dtype, pl.Map):
+        return _in_base64(cell.cast(_entries(dtype)), _entries(dtype))
     if isinstance(dtype, pl.Array):
         return _in_base64(cell.arr.to_list(), pl.List(dtype.inner))
     if isinstance(dtype, pl.List):

@@ -146,7 +146,7 @@ def test_a_damaged_packed_file_is_read_or_refused(packed: str) -> None:
         sink = pa.BufferOutputStream()
         with pa.CompressedOutputStream(sink, "zstd") as stream:
             stream.write(data)
-        return sink.getvalue().to_pybytes()
+        return bytes(sink.getvalue())
 
     seeds = [pack(data) for data in (*FORMS["jsonl"][:2], FORMS["csv"][0], FORMS["parquet"][0])]
 

@@ -36,9 +36,11 @@ def filter(  # noqa: A001 - an operator's function is named after its verb
     frame = batch.frame
     if by not in frame.columns or not frame[by].dtype.is_numeric():
         numbers = [name for name, dtype in frame.schema.items() if dtype.is_numeric()]
-        guess = near(by, numbers)
+        guess = next((name for name in numbers if name.endswith(f"_{by}")), near(by, numbers))
         raise InputError(
-            f"there is no column of numbers '{by}' to order by", f"the table has {listed(numbers)}", f"pass --by {guess or 'draw'}"
+            f"there is no column of numbers '{by}' to order by",
+            f"the table has {listed(numbers)}",
+            f"pass --by {guess or ('rank' if 'rank' in numbers else 'draw')}",
         )
     down = order == "descending" or (order == "auto" and by.startswith("score_"))
     texts = frame.with_row_index("__row").filter(pl.col("label") == "negative")

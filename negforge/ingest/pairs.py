@@ -109,6 +109,7 @@ def _of_sizes(frame: pl.DataFrame, name: str, wrong: pl.Series, source: Source, 
     if not len(rows):
         return frame
     row = int(rows[0])
-    found = f"{source.name} row {first_row + row + 1}: {frame['positive'][row].len()} positives beside {frame[name][row]!r:.80}"
+    count = frame["positive"].list.len().fill_null(0)[row]
+    found = f"{source.name} row {first_row + row + 1}: {count} positives beside {frame[name][row]!r:.80}"
     error = InputError(f"columns 'positive' and '{name}' do not go together", found, f"give each positive of a list its own {name}")
     return source.bad.sift(frame, wrong, "list-sizes", error, source.name, first_row)

@@ -207,6 +207,13 @@ def test_lists_that_do_not_match_are_refused(tmp_path: Path, others: dict[str, A
     assert error.where.startswith(f"{path} row 2: ")
 
 
+def test_ids_without_positives_are_refused(tmp_path: Path) -> None:
+    """A list of ids beside no list of positives at all."""
+    path = tmp_path / "p.jsonl"
+    error = refusal(lines(path, {"anchor": "x", "positive": ["y"], "positive_id": ["1"]}, {"anchor": "a", "positive_id": ["1", "2"]}))
+    assert error.where.startswith(f"{path} row 2: 0 positives beside ")
+
+
 def test_an_unknown_list_beside_positives_is_null(tmp_path: Path) -> None:
     """Where some rows have no list of ids, or none at all, their positives have null ids."""
     rows = [
