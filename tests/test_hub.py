@@ -552,7 +552,7 @@ def test_the_readme_is_true_of_publishing(hub: Hub, tmp_path: Path, monkeypatch:
     for name, value in child(hub).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
-    (block,) = re.findall(r"## Publishing\n\n```console\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    (block,) = re.findall(r"## Publishing\n\n```text\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     for line in block.splitlines():
         done = shell(line.removeprefix("$ "), tmp_path)
         assert done.code == 0, done.err

@@ -681,7 +681,7 @@ def test_shards_come_in_powers_of_two(tmp_path: Path, shards: int) -> None:
 
 def test_a_large_table_is_cut_into_shards_by_its_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the batches, the first version has as many shards as its bytes ask for."""
-    monkeypatch.setattr(store, "SHARD_BYTES", 3000)
+    monkeypatch.setattr(store, "SHARD_BYTES", 1500)
     found = []
     for batch in (1, 7, ROWS):
         write(tmp_path / f"set-{batch}", negatives(ROWS), batch=batch)
