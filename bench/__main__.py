@@ -146,13 +146,13 @@ def flat(folder: Path, scale: Scale) -> list[Row]:
 def large(folder: Path, scale: Scale) -> list[Row]:
     """An input larger than the limit: a child that grows above 2 GiB of anonymous memory is stopped."""
     found = []
-    for name, make, more, line, bytes_a_row in (
-        ("perturb.number", "make_pairs", {"sentences": 8}, ("generate", "perturb.number"), 620),
-        ("dedupe exact", "make_negatives", {}, ("dedupe", "exact"), 430),
+    for name, make, sentences, line, bytes_a_row in (
+        ("perturb.number", "make_pairs", 30, ("generate", "perturb.number"), 2060),
+        ("dedupe exact", "make_negatives", 15, ("dedupe", "exact"), 2330),
     ):
         rows = (scale.large << 20) // bytes_a_row
         given, out = folder / "large.parquet", folder / "large-out.parquet"
-        work(make, folder=folder, path=given, rows=rows, **more)
+        work(make, folder=folder, path=given, rows=rows, sentences=sentences)
         mib = work("plain_size", path=given).said["mib"]
         cost = command((*line, given, "-o", out, "--max-memory", "1GiB"), limit_mib=LIMIT_MIB)
         text = f"{rows:,} rows, {mib:,.0f} MiB plain: peak {cost.anon_mib:.0f} MiB, {cost.seconds:.0f} s" + " STOPPED" * cost.stopped

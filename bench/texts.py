@@ -86,10 +86,10 @@ def write_pairs(folder: Path, path: Path, rows: int, *, sentences: int = 1) -> N
     sink.finish([], {})
 
 
-def write_negatives(folder: Path, path: Path, rows: int) -> None:
+def write_negatives(folder: Path, path: Path, rows: int, *, sentences: int = 1) -> None:
     """A table of negatives as `generate perturb.number` would leave it, four to an anchor and one of twenty repeated."""
     sink = FileSink(NEGATIVES, path, clustered=False)
-    for frame in frames(folder, rows):
+    for frame in frames(folder, rows, sentences=sentences):
         row = pl.col("id").str.slice(4).cast(pl.Int64)
         columns = {
             "anchor_id": pl.format("anchor-{}", row // 4),

@@ -19,11 +19,11 @@ def make_pairs(folder: str, path: str, rows: int, sentences: int = 1) -> dict[st
     return {"mib": Path(path).stat().st_size >> 20}
 
 
-def make_negatives(folder: str, path: str, rows: int) -> dict[str, Any]:
+def make_negatives(folder: str, path: str, rows: int, sentences: int = 1) -> dict[str, Any]:
     """Write negatives."""
     from bench import texts
 
-    texts.write_negatives(Path(folder), Path(path), rows)
+    texts.write_negatives(Path(folder), Path(path), rows, sentences=sentences)
     return {}
 
 
