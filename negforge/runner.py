@@ -38,7 +38,7 @@ from negforge.progress import Progress
 from negforge.records import DROP_NAMES, NEGATIVES, Kind, Negatives, Pairs, Table, check_collisions, conform
 from negforge.registry import Operator
 from negforge.report import Counts, Report, counted, score_steps
-from negforge.sinks import Sink, scratch_for, split_dropped
+from negforge.sinks import BYTES_A_GROUP, ROWS_A_GROUP, Sink, scratch_for, split_dropped
 from negforge.tables import History, Source
 
 MakeSink = Callable[[Kind, bool], Sink]
@@ -109,9 +109,8 @@ def run_stage(
             kind, clustered, frames = run.plan()
             sink = make_sink(kind, clustered)
             run.aside = sink.aside
-            for frame in frames:
+            for frame in _gathered(frames, lambda: progress.update(run.counts)):
                 sink.write(frame)
-                progress.update(run.counts)
             progress.phase("writing")
             counts = run.counts.document(generates=stage.operator.verb == "generate")
             digests = sink.digests.named()
@@ -124,6 +123,22 @@ def run_stage(
         finally:
             progress.close()
     return Report(stage.operator.title, counts, outcome, time.monotonic() - begun)
+
+
+def _gathered(frames: Iterator[pl.DataFrame], came: Callable[[], None]) -> Iterator[pl.DataFrame]:
+    """The frames put together to about a row group: to take the digest of a frame and to write it cost the most per column.
+
+    came: called for each frame as it comes.
+    """
+    held: list[pl.DataFrame] = []
+    for frame in frames:
+        came()
+        held.append(frame)
+        if sum(one.height for one in held) >= ROWS_A_GROUP or sum(one.estimated_size() for one in held) >= BYTES_A_GROUP:
+            yield pl.concat(held)
+            held = []
+    if held:
+        yield pl.concat(held)
 
 
 def plan_of(stage: Stage) -> dict[str, Any]:
