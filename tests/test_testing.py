@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import runpy
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,10 @@ import pytest
 
 from negforge import plugins
 from negforge.testing import laws_of
+from tests.conftest import ROOT, SAMPLE
 from tests.test_plugins import HEAD, tree
+
+LAWS = ROOT / "negforge" / "testing" / "laws.py"
 
 LAWLESS = (
     HEAD.replace("Source: none.\n", "And on.\n").replace("own.", "own", 1)
@@ -106,3 +110,10 @@ def test_a_title_that_is_not_there_is_one_message(title: str, message: str) -> N
     with pytest.raises(pytest.fail.Exception, match=message) as caught:
         laws_of(title)
     assert caught.value.pytrace is False
+
+
+def test_the_sample_goes_into_the_wheel() -> None:
+    """An author has no checkout: the tables that the laws run on are installed beside them."""
+    build = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]["targets"]["wheel"]
+    place = build["force-include"][SAMPLE.name]
+    assert Path(place) == (LAWS.parent / "sample").relative_to(ROOT)
