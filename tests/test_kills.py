@@ -1,7 +1,7 @@
 """`kill -9` at seeded moments of whatever publishes: `check` finds the old or the new version whole, and a rerun succeeds.
 
-A kind of work is a job of `tests/children.py` and a line in KINDS here; with the runs of pipelines that `tests/test_resuming.py`
-kills they are about 200 a run.
+A kind of work is a job of `tests/children.py` and a line in KINDS here. With the forty kills of pipelines in
+`tests/test_resuming.py` and the forty of pushes in `tests/test_hub.py` a run of the suite has two hundred.
 Answers Eventual-Inc/Daft#3576 (half-written files after a worker's death) and ray-project/ray#55043 (files lost).
 """
 
