@@ -34,7 +34,8 @@ def export(
     *,
     language: str,
     layout: Annotated[
-        Literal["triplet", "n-tuple", "labeled-pair", "labeled-list"], Field(description="What a row is: see above.")
+        Literal["triplet", "n-tuple", "labeled-pair", "labeled-list"],
+        Field(description="A row is a negative (`triplet`), a pair (`n-tuple`), a text (`labeled-pair`) or an anchor (`labeled-list`)."),
     ] = "triplet",
     n: Annotated[int | None, Field(ge=1, description="Negatives in an n-tuple; in a labelled layout, the most of an anchor.")] = None,
     scores: Annotated[
