@@ -44,6 +44,7 @@ from negforge.tables import History, Source
 MakeSink = Callable[[Kind, bool], Sink]
 Made = tuple[pl.DataFrame, Counts]
 Over = Callable[[Callable[[pl.DataFrame], Made], Iterable[pl.DataFrame], int], Iterator[Made]]
+_LONGEST_WAIT = 1.0  # seconds
 EXPORT = Kind("export", "A trainer's layout.", (), (), clusters="", digest=())
 
 
@@ -128,15 +129,19 @@ def run_stage(
 def _gathered(frames: Iterator[pl.DataFrame], came: Callable[[], None]) -> Iterator[pl.DataFrame]:
     """The frames put together to about a row group: to take the digest of a frame and to write it cost the most per column.
 
-    came: called for each frame as it comes.
+    Rows that come slowly wait a second at most: whoever reads our pipe wants to see them. came: called for each frame as it
+    comes.
     """
     held: list[pl.DataFrame] = []
+    rows = size = 0
+    since = time.monotonic()
     for frame in frames:
         came()
         held.append(frame)
-        if sum(one.height for one in held) >= ROWS_A_GROUP or sum(one.estimated_size() for one in held) >= BYTES_A_GROUP:
+        rows, size = rows + frame.height, size + int(frame.estimated_size())
+        if rows >= ROWS_A_GROUP or size >= BYTES_A_GROUP or time.monotonic() - since >= _LONGEST_WAIT:
             yield pl.concat(held)
-            held = []
+            held, rows, size, since = [], 0, 0, time.monotonic()
     if held:
         yield pl.concat(held)
 
