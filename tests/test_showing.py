@@ -6,6 +6,7 @@ import json
 import shlex
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from negforge import registry
@@ -18,8 +19,13 @@ from tests.shell import call, good
 def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with pairs, a corpus, negatives, and a dataset of two versions."""
     folder = tmp_path_factory.mktemp("tables")
-    good("ingest", "pairs", "sample_data/pairs.jsonl", "-o", folder / "pairs.parquet")
-    good("ingest", "corpus", "sample_data/beir/corpus.jsonl", "-o", folder / "corpus.parquet")
+    # With what some operators look for: accepted answers, and what document a passage is of.
+    answers = pl.col("positive").str.extract_all("[0-9]+").alias("answers")
+    pl.read_ndjson("sample_data/pairs.jsonl").with_columns(answers).write_parquet(folder / "with-answers.parquet")
+    good("ingest", "pairs", folder / "with-answers.parquet", "-o", folder / "pairs.parquet")
+    group = (pl.int_range(pl.len()) // 8).cast(pl.String).alias("group")
+    pl.read_ndjson("sample_data/beir/corpus.jsonl").with_columns(group).write_parquet(folder / "with-group.parquet")
+    good("ingest", "corpus", folder / "with-group.parquet", "-o", folder / "corpus.parquet")
     mine: list[str | Path] = ["generate", "mine.bm25", folder / "pairs.parquet", "--corpus", folder / "corpus.parquet"]
     good(*mine, "-n", "3", "-o", folder / "negatives.parquet")
     for k in ("1", "2"):
@@ -117,7 +123,7 @@ def test_the_line_to_type_works(operator: Operator, tables: Path, tmp_path: Path
     for path in tables.glob("*.parquet"):
         (tmp_path / path.name).symlink_to(path)
     monkeypatch.chdir(tmp_path)
-    source = {"pairs": "sample_data/pairs.jsonl", "corpus": "sample_data/beir/corpus.jsonl"}
+    source = {"pairs": "sample_data/pairs.jsonl", **dict.fromkeys(("corpus", "continuations"), "sample_data/beir/corpus.jsonl")}
     line = example(operator).replace("FILE", str(root / source.get(operator.name, ""))).replace("FOLDER", str(root / "sample_data/beir"))
     words = shlex.split(line)
     assert words[0] == "negforge"
