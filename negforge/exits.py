@@ -81,7 +81,12 @@ def _ended(call: Callable[[], int]) -> int:
         return StorageError.exit_code
     except (SystemExit, GeneratorExit):
         raise
-    except BaseException:  # noqa: BLE001 - the last door: whatever comes, a panic of Polars too, becomes a message and an exit code
+    except BaseException as error:  # noqa: BLE001 - the last door: whatever comes becomes a message and an exit code
+        # A signal that comes while Polars calls Python arrives as a panic, which is no Exception.
+        for kind, said, exit_code in ((KeyboardInterrupt, "interrupted", 130), (Terminated, "terminated", 143)):
+            if f"type: {kind!r}" in str(error):
+                say(f"{said}: {_AGAIN}")
+                return exit_code
         return _bug()
 
 

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from negforge.exits import Terminated
 from tests.conftest import SAMPLE
 from tests.shell import call, good, on_terminal, run
 
@@ -369,6 +370,20 @@ def test_a_panic_is_a_bug_with_an_exit_code(monkeypatch: pytest.MonkeyPatch, tmp
     done = call("ingest", "pairs", SAMPLE / "pairs.jsonl", "-o", tmp_path / "x.parquet")
     assert (done.code, done.out) == (70, "")
     assert "this is a bug of negforge" in done.err
+
+
+@pytest.mark.parametrize(("stop", "code"), [(KeyboardInterrupt, 130), (Terminated, 143)])
+def test_a_signal_in_the_midst_of_polars_is_no_bug(stop: type, code: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It arrives as a panic that names it."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise pl.exceptions.PanicException(f"called `Result::unwrap()` on an `Err` value: PyErr {{ type: {stop!r}, value: x }}")
+
+    monkeypatch.setattr("negforge.runner.run_stage", broken)
+    done = call("ingest", "pairs", SAMPLE / "pairs.jsonl", "-o", tmp_path / "x.parquet")
+    assert (done.code, done.out) == (code, "")
+    assert done.err.startswith(("interrupted: ", "terminated: "))
+    assert "Traceback" not in done.err
 
 
 @pytest.mark.parametrize("form", ["jsonl", "csv"])
