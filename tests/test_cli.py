@@ -365,9 +365,9 @@ def test_verbose_logs_each_batch(tables: Path, tmp_path: Path) -> None:
         tmp_path / "x.parquet",
     ]
     loud = good(*words, "-v").err.splitlines()
-    batches = [line for line in loud if line.startswith("DEBUG negforge.report: verify equivalent: seen ")]
+    batches = [line for line in loud if line.startswith("DEBUG negforge.progress: verify equivalent: seen ")]
     assert len(batches) > 3
-    assert sum(line.startswith("INFO negforge.report: verify equivalent: ") for line in loud) == 2
+    assert sum(line.startswith("INFO negforge.progress: verify equivalent: ") for line in loud) == 2
     assert not any(line.startswith(("DEBUG", "INFO")) for line in good(*words).err.splitlines())
 
 
