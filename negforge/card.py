@@ -157,11 +157,13 @@ def _flags(stage: dict[str, Any], *, named: bool) -> list[str]:
     """A stage's options as they are typed. named: tables at the side by a placeholder, and not by the digest of their content."""
     found = []
     verb, _, operator = stage["stage"].partition(" ")
-    known = registry.operators(verb).get(operator) if named and verb in registry.VERBS else None
+    known = registry.operators(verb).get(operator) if verb in registry.VERBS else None
     fixed = known.declared.get("fixed", {}) if known is not None else {}  # on record, and no option
-    for name, value in {**stage.get("options", {}), **({"seed": stage["seed"]} if stage.get("seed") else {})}.items():
+    more = {name: stage[name] for name in ("rename", "max_bad_rows", "limit", "seed") if stage.get(name)}
+    for name, value in {**stage.get("options", {}), **more}.items():
         flag = f"--{name.replace('_', '-')}"
         if name in fixed:
+            found += [] if named else [f"{name}={_text(value)}"]
             continue
         if isinstance(value, bool):
             found.append(flag if value else flag.replace("--", "--no-", 1))
@@ -256,7 +258,7 @@ def _code(text: str, most: int = _NAME_CHARACTERS) -> str:
 
 def _fenced(language: str, text: str) -> list[str]:
     """Lines of code behind a fence that none of them closes."""
-    text = text.replace("<!--", "<! --")
+    text = "\n".join(map(printable, text.replace("<!--", "<! --").split("\n")))
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return [fence + language, text, fence]

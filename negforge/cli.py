@@ -435,12 +435,20 @@ def _columns() -> int | None:
 
 @_operators.command("show", cls=Command, context_settings=SETTINGS)
 def _show_operator(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The operator, such as mine.bm25.", show_default=False)],
+    name: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="NAME",
+            help="The operator, such as mine.bm25, also with its verb.",
+            show_default=False,
+            autocompletion=lambda incomplete: sorted({one.name for one in registry.every_operator() if one.name.startswith(incomplete)}),
+        ),
+    ],
 ) -> int:
     """Print an operator's manual: what it does, its options, declaration and source, and a line to type."""
     from negforge.showing import manual
 
-    sys.stdout.write("\n".join(manual(one) for one in registry.named(name)))
+    sys.stdout.write("\n".join(manual(one) for one in registry.named(" ".join(name))))
     return 0
 
 

@@ -33,11 +33,30 @@ class Command(TyperCommand):
     more: tuple[tuple[str, list[tuple[str, str]] | str], ...] = ()
 
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
-        """Parse; UsageError in our own words."""
+        """Parse; UsageError in our own words, also for an option given twice, of which Click would take the last."""
+        if not ctx.resilient_parsing:
+            self._refuse_twice(ctx, args)
         try:
             return super().parse_args(ctx, args)
         except typer.TyperException as error:
             raise usage_error(error, ctx) from None
+
+    def _refuse_twice(self, ctx: Context, args: list[str]) -> None:
+        options: list[Any] = [one for one in self.get_params(ctx) if one.param_type_name == "option"]
+        single = {flag: one for one in options for flag in one.opts if not (one.is_flag or one.multiple)}
+        seen: dict[str, str] = {}
+        words = iter(args)
+        for word in words:
+            if word == "--":
+                return
+            flag, sign, value = word.partition("=") if word.startswith("--") else (word[:2], word[2:], word[2:])
+            one = single.get(flag)
+            if one is None:
+                continue
+            given = value if sign else next(words, "")
+            if one.name in seen:
+                raise UsageError(f"{flag} is given twice", f"{seen[one.name]!r} and {given!r}", "give one value")
+            seen[one.name] = given
 
     def format_options(self, ctx: Context, formatter: Any) -> None:
         """The sections."""

@@ -66,10 +66,10 @@ def _ended(call: Callable[[], int]) -> int:
         say(f"error: {error}")
         return error.exit_code
     except KeyboardInterrupt as stop:
-        say(f"interrupted: {stop or _AGAIN}")
+        say(f"interrupted: {str(stop) or _AGAIN}")
         return 130
     except Terminated as stop:
-        say(f"terminated: {stop or _AGAIN}")
+        say(f"terminated: {str(stop) or _AGAIN}")
         return 143
     except OSError as error:
         if error.errno == errno.EPIPE and _reader_left():

@@ -117,6 +117,8 @@ def _type_of(values: Iterable[Any], level: int = 0) -> pl.DataType:
         return pl.List(_type_of(itertools.chain.from_iterable(values), level + 1))
     if kinds == {dict}:
         names = dict.fromkeys(itertools.chain.from_iterable(values))
+        if any("\0" in name for name in names):
+            raise ValueError("a key with a NUL character, which no table has")
         return pl.Struct({name: _type_of([value.get(name) for value in values], level + 1) for name in names})
     raise ValueError("values of different types")
 
@@ -243,7 +245,8 @@ def _refuse_bytes(name: str, number: int, line: bytes) -> None:
 
 def _not_utf8(name: str, number: int, data: bytes, at: int) -> InputError:
     wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
-    mend = f"convert it, for example: iconv -f {'utf-16' if wide else 'latin1'} -t utf-8"
+    mend = "mend that line, or drop it by --max-bad-rows 1; if all lines are so: iconv -f latin1 -t utf-8"
+    mend = "convert it, for example: iconv -f utf-16 -t utf-8" if wide else mend
     return InputError(f"{name} is not UTF-8", f"line {number}: byte {data[at]:#04x} in {data[max(0, at - 20) : at + 10]!r}", mend)
 
 

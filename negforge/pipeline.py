@@ -68,10 +68,14 @@ def load(path: str, overrides: Values, settings: list[str]) -> list[Step]:
     faults += [UsageError(f"stage name '{name}' is used twice", path, "give each its own") for name, n in Counter(names).items() if n > 1]
     by_stage = _settings(settings, names, faults)
     steps: Steps = {}
+    written: dict[Path, str] = {}  # what earlier stages write, faulty ones too
     for name, entry in zip(names, entries, strict=True):
-        step, wrong = _step(name, entry, by_stage.get(name, {}), shared, overrides, steps)
+        step, wrong = _step(name, entry, by_stage.get(name, {}), shared, overrides, steps, written)
         faults += [_of_stage(name, fault) for fault in wrong]
         steps[name] = step
+        output = by_stage.get(name, {}).get("output", [entry.get("output")])[0]
+        if isinstance(output, str):
+            written[Path(output)] = name
     faults += _unused(entries, shared, overrides) + _together(steps)
     if faults:
         raise PipelineError(faults, path)
@@ -126,7 +130,13 @@ def _applies(operator: Operator, key: str) -> bool:
 
 
 def _step(
-    name: str, entry: Values, settings: Mapping[str, list[str]], shared: Values, overrides: Values, earlier: Steps
+    name: str,
+    entry: Values,
+    settings: Mapping[str, list[str]],
+    shared: Values,
+    overrides: Values,
+    earlier: Steps,
+    written: Mapping[Path, str],
 ) -> tuple[Step | None, list[UsageError]]:
     """One stage, or every fault found in it."""
     use = entry.get("use")
@@ -156,10 +166,10 @@ def _step(
     faults += wrong + ([_as_key(fault) for fault in (*unused(output, stage), *unread(output, None, stage))] if stage is not None else [])
     reads = operator.declares.reads
     for spec in inputs:
-        faults += _reference("input", spec, reads.kind if reads is not None else None, operator, earlier)
+        faults += _reference("input", spec, reads.kind if reads is not None else None, operator, earlier, written)
     for side, kind in operator.sides.items():
         if side in given:
-            faults += _reference(side, given[side], kind.kind, operator, earlier)
+            faults += _reference(side, given[side], kind.kind, operator, earlier, written)
     if stage is None or faults:
         return None, faults
     origins = {key: origin for key, (_, origin) in values.items()}
@@ -196,12 +206,12 @@ def _inputs(values: Mapping[str, tuple[Any, str]], faults: list[UsageError]) -> 
     return []
 
 
-def _reference(key: str, spec: str, kind: Kind | None, operator: Operator, earlier: Steps) -> list[UsageError]:
+def _reference(key: str, spec: str, kind: Kind | None, operator: Operator, earlier: Steps, written: Mapping[Path, str]) -> list[UsageError]:
     """Faults of one input: an unknown or later stage, a table of another kind, a path that is not there."""
     if spec == "-":
         return []
     if not spec.startswith("@"):
-        return _path_faults(key, spec, kind, operator, earlier)
+        return _path_faults(key, spec, kind, operator, written)
     name = spec[1:]
     if name not in earlier:
         guess = near(name, earlier)
@@ -216,11 +226,10 @@ def _reference(key: str, spec: str, kind: Kind | None, operator: Operator, earli
     return []
 
 
-def _path_faults(key: str, spec: str, kind: Kind | None, operator: Operator, earlier: Steps) -> list[UsageError]:
-    for step in earlier.values():
-        if step is not None and step.output is not None and Path(step.output) == Path(spec):
-            return [UsageError(f"key '{key}': {spec} is what stage '{step.name}' writes", mend=f'write {key} = "@{step.name}"')]
+def _path_faults(key: str, spec: str, kind: Kind | None, operator: Operator, written: Mapping[Path, str]) -> list[UsageError]:
     path = Path(spec)
+    if path in written:
+        return [UsageError(f"key '{key}': {spec} is what stage '{written[path]}' writes", mend=f'write {key} = "@{written[path]}"')]
     if key == "input" and operator.reads_folder:
         if path.is_dir():
             return []
@@ -330,8 +339,9 @@ def _flag(key: str) -> str:
 def plan(steps: list[Step], *, resume: bool = True) -> list[dict[str, Any]]:
     """Every effective value with its origin (flag, --set, file or default), what a run would cost, and each stage as a command.
 
-    rows_in: of the stage's input, at most, where it is not there yet; null where nobody can know, as of a pipe. skipped: a
-    run before made the stage, and nothing it depends on has changed. Reads inputs, writes nothing.
+    rows_in: of the stage's input, an estimate where it is not there yet: a filter may drop rows, and candidates proven true
+    come on top of a generator's slots; null where nobody can know, as of a pipe. skipped: a run before made the stage, and
+    nothing it depends on has changed. Reads inputs, writes nothing.
     """
     found: list[dict[str, Any]] = []
     makes: dict[str, int | None] = {}
@@ -403,7 +413,7 @@ def plan_lines(planned: list[dict[str, Any]]) -> list[str]:
         rows = [(key, _shown(one["value"]), one["origin"]) for key, one in values.items()]
         widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
         lines += [f"  {key:<{widths[0]}}  {value:<{min(widths[1], _WIDE)}}  {origin}" for key, value, origin in rows]
-        about = "" if step["skipped"] else "at most "
+        about = "" if step["skipped"] else "about "
         counts = [f"rows in: {about}{step['rows_in']:,}" if step["rows_in"] is not None else "rows in: not known before they come"]
         counts += [f"slots: {about}{step['slots']:,}"] if step.get("slots") is not None else []
         lines += [f"  {', '.join(counts)}, model calls: {step['model_calls']}, cost: {step['cost']}", f"  {step['command']}", ""]

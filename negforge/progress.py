@@ -82,11 +82,17 @@ class Progress:
         if not self._show:
             return
         self._last = now
-        line = printable(f"{self._title}: {self._head}, {clock(now - self._begun)}{self._tail}")
+        fields = f"{self._head}, {clock(now - self._begun)}{self._tail}".split(", ")
+        room = shutil.get_terminal_size().columns - 1
+        line = printable(f"{self._title}: {fields[0]}")
+        for field in map(printable, fields[1:]):  # those that fit, whole: half a number is none
+            if len(line) + len(field) + 2 > room:
+                break
+            line += f", {field}"
         with self._lock, contextlib.suppress(OSError, ValueError):  # nobody is left to look at it
             if not self._done.is_set():
                 # A line that wraps could not be cleared.
-                self._stream.write(CLEAR + line[: shutil.get_terminal_size().columns - 1])
+                self._stream.write(CLEAR + line[:room])
                 self._stream.flush()
 
 

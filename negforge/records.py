@@ -604,7 +604,7 @@ def refuse_blank(bad: Mapping[str, pl.Series], where: str, first_row: int) -> No
             found[name] = f"row {first_row + int(rows[0]) + 1}{more}"
     if len(found) == 1:
         name, place = found.popitem()
-        raise InputError(f"column '{name}' is null or blank", f"{where} {place}", "give the value or remove the row")
+        raise InputError(f"column '{name}' is null or blank", f"{where} {place}", "give the value, or drop the row by --max-bad-rows N")
     if found:
         places = "; ".join(f"'{name}' in {place}" for name, place in found.items())
         what = "columns " + " and ".join(f"'{name}'" for name in found) + " are null or blank"

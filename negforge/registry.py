@@ -266,9 +266,9 @@ def find(verb: str, name: str) -> Operator:
 
 
 def named(name: str) -> list[Operator]:
-    """The operators of that name, with or without its verb; UsageError with the nearest name if there is none."""
+    """The operators of that name, with its verb, without, or by its last part; UsageError with the nearest name if none is."""
     every = every_operator()
-    found = [one for one in every if name in (one.name, one.title)]
+    found = [one for one in every if name in (one.name, one.title)] or [one for one in every if name == one.name.rpartition(".")[2]]
     if not found:
         mend = _nearest(name, [one.title if " " in name else one.name for one in every])
         raise UsageError(f"there is no operator '{name}'", mend=mend or "negforge operators lists them")

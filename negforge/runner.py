@@ -44,7 +44,6 @@ from negforge.tables import History, Source
 MakeSink = Callable[[Kind, bool], Sink]
 Made = tuple[pl.DataFrame, Counts]
 Over = Callable[[Callable[[pl.DataFrame], Made], Iterable[pl.DataFrame], int], Iterator[Made]]
-_LONGEST_WAIT = 1.0  # seconds
 EXPORT = Kind("export", "A trainer's layout.", (), (), clusters="", digest=())
 
 
@@ -110,7 +109,7 @@ def run_stage(
             kind, clustered, frames = run.plan()
             sink = make_sink(kind, clustered)
             run.aside = sink.aside
-            for frame in _gathered(frames, lambda: progress.update(run.counts)):
+            for frame in _gathered(_watched(frames, progress, run.counts)) if sink.gathers else _watched(frames, progress, run.counts):
                 sink.write(frame)
             progress.phase("writing")
             counts = run.counts.document(generates=stage.operator.verb == "generate")
@@ -126,22 +125,22 @@ def run_stage(
     return Report(stage.operator.title, counts, outcome, time.monotonic() - begun)
 
 
-def _gathered(frames: Iterator[pl.DataFrame], came: Callable[[], None]) -> Iterator[pl.DataFrame]:
-    """The frames put together to about a row group: to take the digest of a frame and to write it cost the most per column.
+def _watched(frames: Iterator[pl.DataFrame], progress: Progress, counts: Counts) -> Iterator[pl.DataFrame]:
+    for frame in frames:
+        progress.update(counts)
+        yield frame
 
-    Rows that come slowly wait a second at most: whoever reads our pipe wants to see them. came: called for each frame as it
-    comes.
-    """
+
+def _gathered(frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """The frames put together to about a row group: to take the digest of a frame and to write it cost the most per column."""
     held: list[pl.DataFrame] = []
     rows = size = 0
-    since = time.monotonic()
     for frame in frames:
-        came()
         held.append(frame)
         rows, size = rows + frame.height, size + int(frame.estimated_size())
-        if rows >= ROWS_A_GROUP or size >= BYTES_A_GROUP or time.monotonic() - since >= _LONGEST_WAIT:
+        if rows >= ROWS_A_GROUP or size >= BYTES_A_GROUP:
             yield pl.concat(held)
-            held, rows, size, since = [], 0, 0, time.monotonic()
+            held, rows, size = [], 0, 0
     if held:
         yield pl.concat(held)
 
@@ -265,6 +264,7 @@ class _Run:
             "seed": self.settings.seed,
             **({"limit": self.settings.limit} if self.settings.limit else {}),
             **({"rename": self.settings.rename} if self.settings.rename else {}),
+            **({"max_bad_rows": self.settings.max_bad_rows} if self.settings.max_bad_rows else {}),
             **more,
             **self._third_party(more.get("verifiers", [])),
         }

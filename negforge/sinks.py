@@ -238,7 +238,12 @@ def sync(path: Path) -> None:
 
 
 class Sink:
-    """Takes frames, all with the same columns, and publishes them at `finish`; `abort` leaves nothing behind."""
+    """Takes frames, all with the same columns, and publishes them at `finish`; `abort` leaves nothing behind.
+
+    gathers: whether frames may wait for others; on a stream somebody waits for them.
+    """
+
+    gathers = True
 
     def __init__(self, kind: Kind) -> None:
         self.kind, self.digests = kind, Digests(kind)
@@ -295,6 +300,8 @@ class ArrowStream:
 class PipeSink(Sink):
     """An Arrow stream; dropped rows travel inside."""
 
+    gathers = False
+
     def __init__(self, kind: Kind, clustered: bool, stream: IO[bytes]) -> None:
         super().__init__(kind)
         self._arrow = ArrowStream({"kind": kind.name, "clustered": clustered}, stream)
@@ -314,6 +321,8 @@ class PipeSink(Sink):
 
 class TextSink(Sink):
     """Kept rows as JSON Lines or CSV on a stream, for people and `jq`."""
+
+    gathers = False
 
     def __init__(self, kind: Kind, form: str, stream: IO[bytes]) -> None:
         super().__init__(kind)

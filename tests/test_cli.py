@@ -190,7 +190,7 @@ def test_completion_knows_operators_and_choices() -> None:
         ("generate bm25", "there is no operator 'generate bm25'", "did you mean mine.bm25?"),
         ("filter mine.bm25", "'mine.bm25' is not an operator of filter", "type negforge generate mine.bm25"),
         ("operators shw", "there is no command 'negforge operators shw'", "did you mean show?"),
-        ("operators show bm25", "there is no operator 'bm25'", "did you mean mine.bm25?"),
+        ("operators show mine.bm26", "there is no operator 'mine.bm26'", "did you mean mine.bm25?"),
         ("operators show", "missing argument 'NAME'", "negforge operators show --help"),
         ("--sed 1", "negforge has no option '--sed'", "negforge --help lists them"),
         ("generate mine.bm25 --dept 3", "negforge generate mine.bm25 has no option '--dept'", "did you mean --depth?"),
@@ -403,6 +403,26 @@ def test_dry_run_prints_the_plan_and_writes_nothing(words: list[str], tables: Pa
         assert plan["options"]["depth"] == 100
 
 
+def test_an_option_given_twice_is_refused() -> None:
+    """Click would take the last one without a word; what takes several goes on taking them."""
+    done = call("filter", "top", "x.parquet", "--k", "2", "-k3")
+    assert (done.code, done.err.splitlines()[:2]) == (2, ["error: -k is given twice", "  at:   '2' and '3'"])
+    assert call("filter", "where", "x.parquet", "--keep", "rank < 2", "--keep=rank > 0").code == 2
+    assert "is given twice" not in call("filter", "where", "x.parquet", "--keep", "--keep", "-q", "-q").err
+    assert "is given twice" not in call("ingest", "pairs", PAIRS, "--rename", "a=b", "--rename", "c=d", "--dry-run").err
+
+
+def test_an_interrupt_says_what_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exception without words of its own gets ours."""
+    from negforge import cli, exits
+
+    for error, code in ((KeyboardInterrupt(), 130), (exits.Terminated(), 143)):
+        monkeypatch.setattr(cli, "interruptible", lambda error=error: (_ for _ in ()).throw(error))
+        done = call("filter", "top", "x.parquet", "--k", "2")
+        assert done.code == code
+        assert "nothing half-written is left; the same command starts again" in done.err
+
+
 def test_a_dry_run_finds_what_is_wrong() -> None:
     """It checks options, output and input as a run does."""
     assert call("filter", "top", "x.parquet", "--dry-run").code == 2
@@ -599,7 +619,7 @@ def test_a_signal_in_a_long_stage(
     process = start(*words, "--workers", workers, "-o", out)
     assert process.stderr is not None
     for line in process.stderr:
-        if b"DEBUG negforge.report: generate mine.random: seen" in line:
+        if b"DEBUG negforge.progress: generate mine.random: seen" in line:
             break
     if group:
         os.killpg(process.pid, sent)

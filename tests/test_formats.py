@@ -97,7 +97,7 @@ def test_json_lines_lose_nothing_or_are_refused(values: list[Any], rows: int) ->
     data = lines(*({"n": number, "x": value} for number, value in enumerate(values)))
     found = whole_or_refusal(data, rows)
     if isinstance(found, InputError):
-        assert found.what.startswith("column 'x' holds values of different types")
+        assert found.what.startswith(("column 'x' holds values of different types", "column 'x' holds a key with a NUL character"))
         assert "line " in found.where
         return
     assert found["n"].to_list() == list(range(len(values)))

@@ -498,3 +498,13 @@ def test_a_pipeline_from_a_pipe(folder: Path) -> None:
     done = run("run", "p.toml", "--set", "pairs.input=-", "-q", data=(folder / "sample_data/pairs.jsonl").read_bytes())
     assert (done.code, done.err) == (0, "")
     assert pl.read_parquet(folder / "out/n.parquet").height >= 80
+
+
+@pytest.mark.usefixtures("folder")
+def test_commands_put_together_say_where_names_belong() -> None:
+    """Stages that `--as-stage` printed read each other's outputs by path: all of them are told the name to write, at once."""
+    pairs = f'name = "pairs"\n{PAIRS}output = "out/pairs.parquet"'
+    mined = 'name = "mined"\nuse = "generate mine.random"\ninput = "out/pairs.parquet"\ncorpus = "sample_data/beir/corpus.jsonl"\noutput = "out/m.parquet"'
+    best = 'name = "best"\nuse = "filter top"\ninput = "out/m.parquet"\nk = 2\noutput = "out/b.parquet"'
+    found = faults(stages(pairs, mined, best))
+    assert [one.rpartition(" | ")[2] for one in found] == ['write input = "@pairs"', 'write input = "@mined"']

@@ -341,8 +341,8 @@ def test_a_pipeline_killed_at_any_moment_goes_on_and_tears_nothing(
         here = tmp_path / f"set-{number}"
         fill(here)
         job = {"job": "run", "path": here, "file": "p.toml", "cache": str(tmp_path / f"cache-{number}")}
-        for _ in range(2):
-            (died,) = children.run({**job, "batch": draw.choice([16, 24, 80]), "at": draw.randrange(1, moments)})
+        for within in (moments, moments // 4):  # what is left of a run that goes on takes fewer
+            (died,) = children.run({**job, "batch": draw.choice([16, 24, 80]), "at": draw.randrange(1, within)})
             kills += died["killed"]
             dataset = Dataset(here / "out/dataset")
             for version in dataset.versions():
@@ -420,4 +420,4 @@ def test_a_plan_says_what_would_be_skipped_and_harms_nothing() -> None:
     assert shown.count("would be skipped, nothing it depends on has changed") == 3
     assert "[best] filter top\n" in shown
     assert "  k            1      --set\n" in shown
-    assert "rows in: at most 240" in shown
+    assert "rows in: about 240" in shown

@@ -158,3 +158,10 @@ def test_docstrings_are_wrapped_anew() -> None:
     """Hard line ends go, paragraphs and lists stay, and the source gets a paragraph of its own."""
     doc = "One.\n\nTwo lines\nof text.\nSource: a,\nb.\n\n- one and\n  a half\n- two\nmore"
     assert reflowed(doc, 8) == "One.\n\nTwo lines of text.\n\nSource: a, b.\n\n\b\n- one\n  and a\n  half\n- two\n\nmore"
+
+
+def test_an_operator_is_shown_by_any_of_its_names() -> None:
+    """As the README's table names it, without its verb, or by the last part."""
+    whole = good("operators", "show", "generate mine.bm25").out
+    assert whole == good("operators", "show", "generate", "mine.bm25").out == good("operators", "show", "mine.bm25").out
+    assert whole == good("operators", "show", "bm25").out

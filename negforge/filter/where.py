@@ -66,6 +66,9 @@ def _checked(keep: str) -> str:
     found = f"the clock ({clock[1].rstrip('(').strip()})" if clock else _beyond_the_row(tree)
     if found:
         raise ValueError(f"may look at the columns of one row only, and has {found}")
+    compared = re.search(r"(?i)\b(?:initial_)?label\s*(?:=|==|!=|<>)\s*(\"?)(negative|positive|unknown)\1(?![\w.])", keep)
+    if compared:
+        raise ValueError(f"compares the label with a column '{compared[2]}'; a text stands in single quotes: label = '{compared[2]}'")
     if not pl.sql_expr(keep).meta.root_names():
         raise ValueError(f"names no column: {keep}")
     return keep

@@ -193,3 +193,11 @@ def test_on_the_command_line(tmp_path: Path) -> None:
         assert failed.code == code
         assert "mend:" in failed.err
         assert not (tmp_path / "no.parquet").exists()
+
+
+@pytest.mark.parametrize("keep", ["label == negative", 'label = "negative"', "rank < 3 AND label<>positive"])
+def test_a_label_without_single_quotes_is_refused(keep: str) -> None:
+    """It would be compared with the column of that name, and hardly a row would stay."""
+    done = call("filter", "where", "x.parquet", "--keep", keep)
+    assert done.code == 2
+    assert "a text stands in single quotes: label = '" in done.err
