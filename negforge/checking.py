@@ -166,6 +166,7 @@ def _version(dataset: Dataset, number: int, made: Checked, *, scratch: Scratch, 
         rows.read(file)
     made.rows, made.dropped = rows.digests.kept, rows.digests.lost
     made.findings += rows.findings()
+    made.findings += rows.stages(str(dataset.inner / f"v{number}" / "manifest.json"))
     if len(readable) == len(files):  # else the digests differ for a reason that was told already
         made.findings += _digests(manifest["digests"], rows.digests, str(dataset.inner / f"v{number}" / "manifest.json"), manifest)
         made.findings += _counts(manifest, rows, str(dataset.inner / f"v{number}" / "manifest.json"))
@@ -187,6 +188,8 @@ def _whole(file: _File, version: int, manifest: dict[str, Any]) -> tuple[list[Fi
         size = file.path.stat().st_size
         with file.path.open("rb") as handle:
             digest = hashlib.file_digest(handle, "sha256").hexdigest()
+    except FileNotFoundError:
+        return [Finding("file", f"{file.path} is missing", f"v{version} was published with it", _RESTORE)], False
     except OSError as error:
         return [Finding("file", what, error.strerror or str(error), _RESTORE)], False
     found = []
@@ -265,19 +268,24 @@ def _file(path: Path, made: Checked, scratch: Scratch, limit: int, progress: Pro
     (source,) = open_sources(str(path))
     if not source.kind:
         raise InputError(f"{path} was not written by negforge", "it carries no digest to check", "check a .parquet or .arrow file of ours")
-    notes = _notes(path)
+    notes, within = _notes(path)
     twin = dropped_twin(path)
     kind = KINDS.get(source.kind, EXPORT)
     rows = _Rows(kind, {"stages": source.history, "clustered": source.clustered}, scratch.folder("file"), limit, progress)
     rows.begin(str(path))
+    beside = False
     try:
         for frame in source.batches(_ROWS):
+            if not (beside or within) and "dropped_by" in frame.columns:
+                beside = True
+                rows.begin(str(twin))
             rows.add(frame)
     except NegforgeError as error:
         made.findings.append(Finding("file", error.what, error.where, _RESTORE))
         return
     made.rows, made.dropped = rows.digests.kept, rows.digests.lost
     made.findings += rows.findings()
+    made.findings += rows.stages(str(path))
     wanted = {name: notes[name] for name in ("rows_digest", "content_digest", "dropped_digest") if notes.get(name)}
     if notes.get("dropped_digest") and not rows.digests.lost:
         there = twin.exists()
@@ -288,21 +296,21 @@ def _file(path: Path, made: Checked, scratch: Scratch, limit: int, progress: Pro
     for left in sorted(path.parent.glob(f".{glob.escape(path.name)}.stage-*")):
         if is_left(left):
             made.notes.append(f"{left} is what a dead writer left; the next one removes it")
-    if not notes.get("dropped_digest") and twin.exists() and _notes(twin):
+    if not notes.get("dropped_digest") and twin.exists() and _notes(twin)[0]:
         made.notes.append(f"{twin} is not of this file: no row of it was dropped")
 
 
-def _notes(path: Path) -> dict[str, Any]:
-    """What negforge wrote into a file's metadata, its end included."""
+def _notes(path: Path) -> tuple[dict[str, Any], bool]:
+    """What negforge wrote into a file's metadata, its end included, and whether dropped rows lie in the file itself."""
     from negforge import formats
 
     form = format_of(path.name)[0]
     try:
         with path.open("rb") as handle:
-            notes = read_notes(formats.schema_of(handle, form))
+            schema = formats.schema_of(handle, form)
+            return read_notes(schema), "dropped_by" in schema.names
     except (OSError, pa.ArrowException, KeyError):
-        return {}
-    return notes
+        return {}, False
 
 
 # -- rows --------------------------------------------------------------------------------------------------------------
@@ -327,6 +335,8 @@ class _Rows:
         self._ids = Partitioner(folder / "ids", limit)
         self._texts = Partitioner(folder / "texts", limit)
         self._language = _language(manifest.get("stages", []))
+        self._stages = _generators(manifest.get("stages", []))
+        self._made: dict[str, list[Any]] = {}
         self._files: list[str] = []
         self._firsts: list[int] = []  # the number of the first row of each file
         self._done = 0
@@ -366,6 +376,8 @@ class _Rows:
             self._ids.add(pl.DataFrame({"low": low, "row": np.arange(self._done, self._done + frame.height)}), high)
         if self.kind is NEGATIVES and {*_TEXTS} <= {*frame.columns}:
             self._compare(frame)
+        if self.kind is NEGATIVES and self._stages and {*_MAKER} <= {*frame.columns}:
+            self._made_by(frame)
         self._done += frame.height
         self._progress.update(Counts(seen=self._done, kept=self.digests.kept))
 
@@ -425,6 +437,21 @@ class _Rows:
                     made = made.unique(["anchor", "low"], keep="first", maintain_order=True)
                 self._texts.add(made.drop("key"), made["key"].to_numpy())
 
+    def _made_by(self, frame: pl.DataFrame) -> None:
+        """Version and seed of an operator's rows: those its stage says once one row has them, else others."""
+        of_stages = frame.select(_MAKER).filter(pl.col("operator").cast(pl.String).is_in([*self._stages]))
+        for operator, *made in of_stages.unique(maintain_order=True).iter_rows():
+            if self._made.get(operator) != self._stages[operator]:
+                self._made[operator] = made
+
+    def stages(self, where: str) -> Iterator[Finding]:
+        """Stages of the history that no row of their operator agrees with; tables without a history may have been united with it."""
+        for operator, (version, seed) in self._made.items():
+            said = self._stages[operator]
+            if said != [version, seed]:
+                what = f"the stage 'generate {operator}' is told to have version {said[0]} and seed {said[1]}"
+                yield Finding("stage", f"{what}, its rows have version {version} and seed {seed}", where, _RESTORE)
+
     def findings(self) -> Iterator[Finding]:
         """What was found, once all rows were read."""
         yield from self._unreadable
@@ -465,28 +492,43 @@ def _language(stages: list[dict[str, Any]]) -> str:
 
 def _laws(frame: pl.DataFrame, kind: Kind, kept: bool | None, labels: list[str]) -> Iterator[tuple[str, str, str, NDArray[np.bool_]]]:
     """Every law that a row keeps by itself: its name, what is wrong where it is broken, the mend, and the rows that break it."""
-    live = pl.col("dropped_by").is_null() if "dropped_by" in frame.columns else pl.lit(value=True)
+    by = pl.col("dropped_by").cast(pl.String) if "dropped_by" in frame.columns else pl.lit(None, pl.String)
+    live = by.is_null()
+    # A row that could not be read (see `badrows`) has no cell of its kind: only its id, and who dropped it, why and where it stood.
+    read = ~by.str.starts_with("ingest ").fill_null(value=False)
     rules: list[tuple[str, str, str, pl.Expr]] = []
     if kept and any(name in frame.columns for name in DROP_NAMES) and kind is not EXPORT:
         rules.append(("drop", "rows of data/ have columns of dropped ones", _AGAIN, pl.lit(value=True)))
     if "dropped_by" in frame.columns:
-        whole = [pl.col(name).is_null() if name in frame.columns else pl.lit(value=True) for name in ("drop_reason",)]
-        rules.append(("drop", "dropped rows do not say why", _AGAIN, ~live & pl.any_horizontal(whole)))
+        reason, value = (pl.col(name).is_null() if name in frame.columns else pl.lit(value=True) for name in ("drop_reason", "drop_value"))
+        rules.append(("drop", "dropped rows do not say why", _AGAIN, ~live & reason))
+        rules.append(("drop", "rows that could not be read do not say where they stood", _AGAIN, ~read & value))
         rest = [pl.col(name).is_not_null() for name in DROP_NAMES if name in frame.columns]
         rules.append(("drop", "rows have a reason and no operator that dropped them", _AGAIN, live & pl.any_horizontal(rest)))
     for column in kind.columns:
         if column.required and column.name in frame.columns:
-            needed = pl.lit(value=True) if column.name in _ALWAYS else live
+            needed = pl.lit(value=True) if column.name == "id" else read if column.name in _ALWAYS else live
             rules.append(("lineage", f"'{column.name}' is null", _AGAIN, needed & pl.col(column.name).is_null()))
         elif column.required and kind is not EXPORT:
             rules.append(("lineage", f"the column '{column.name}' is not there", _RESTORE, pl.lit(value=True)))
     if kind is NEGATIVES and {*kind.required} <= {*frame.columns}:
-        rules += _negatives(frame, live, kept, labels)
+        rules += [(law, what, mend, read & rule) for law, what, mend, rule in _negatives(frame, live, kept, labels)]
     for law, what, mend, rule in rules:
         bad = frame.select((rule & pl.repeat(value=True, n=pl.len())).fill_null(value=False).alias("bad"))["bad"]
         yield law, what, mend, bad.to_numpy()
 
 
+def _generators(stages: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    """Version and seed of the operators that generated in one stage only: another one's rows cannot be told apart."""
+    made: dict[str, list[list[Any]]] = {}
+    for stage in stages:
+        verb, _, operator = stage["stage"].partition(" ")
+        if verb == "generate":
+            made.setdefault(operator, []).append([stage.get("version"), stage.get("seed")])
+    return {operator: found[0] for operator, found in made.items() if len(found) == 1}
+
+
+_MAKER = ("operator", "operator_version", "seed")
 _TEXTS = ("anchor_id", "anchor", "positive", "negative", "label")
 # What a dropped row has as well, even one without texts.
 _ALWAYS = ("id", "anchor_id", "label", "source_id", "source_ids", "initial_label", "operator", "operator_version", "seed", "draw")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -21,7 +22,7 @@ from negforge.records import NEGATIVES
 from negforge.sinks import FileSink
 from negforge.store import FORMAT, Dataset
 from tests.children import negatives, write
-from tests.shell import call, on_terminal
+from tests.shell import call, good, on_terminal
 from tests.test_store import manifest_with, tree
 
 ROWS = 60
@@ -86,6 +87,49 @@ def test_a_file_of_ours_is_checked_with_its_twin(tmp_path: Path) -> None:
     assert laws(path) == {"digest", "file"}
 
 
+@pytest.mark.parametrize("end", ["", ".parquet", ".arrow"])
+def test_rows_that_could_not_be_read_are_clean(tmp_path: Path, end: str) -> None:
+    """What `--max-bad-rows` put by has no cell of its kind; no stage after it, in a dataset or a file, has anything wrong for that."""
+    for name in "ab":
+        lines = ["anchor,positive", *(f"{name} asks {one},{name} says {one}" for one in range(8)), ",", "ragged,row,here"]
+        (tmp_path / f"{name}.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (tmp_path / "c.csv").write_text("text\n" + "".join(f"passage {one}\n" for one in range(9)), encoding="utf-8")
+    good("ingest", "corpus", tmp_path / "c.csv", "-o", tmp_path / "c.parquet")
+
+    def step(name: str, *words: str | Path) -> Path:
+        made = tmp_path / f"{name}{end}"
+        good(*words, "-o", made)
+        (checked,) = check(str(made))
+        assert (checked.findings, checked.notes) == ([], [])
+        assert checked.dropped >= 2
+        return made
+
+    ends = []
+    for name in "ab":
+        made = step(f"{name}1", "ingest", "pairs", tmp_path / f"{name}.csv", "--max-bad-rows", "5")
+        made = step(f"{name}2", "generate", "mine.random", made, "--corpus", tmp_path / "c.parquet", "-n", "2")
+        made = step(f"{name}3", "filter", "where", made, "--keep", "negative not like '%3'")
+        ends.append(step(f"{name}4", "dedupe", "exact", made))
+    lost = check(str(step("both", "merge", *ends)))[0].dropped
+    assert lost == sum(check(str(one))[0].dropped for one in ends)
+
+
+@pytest.mark.parametrize("name", ["id", "drop_reason", "drop_value"])
+def test_a_row_that_could_not_be_read_says_where_it_stood(tmp_path: Path, name: str) -> None:
+    """Its id, why it was dropped and where it stood are all it has; the finding names the file that it lies in."""
+    (tmp_path / "a.csv").write_text("anchor,positive\none,two\n,\n", encoding="utf-8")
+    path = tmp_path / "a.parquet"
+    twin = tmp_path / "a.dropped.parquet"
+    good("ingest", "pairs", tmp_path / "a.csv", "--max-bad-rows", "5", "-o", path)
+    table = pq.read_table(twin)
+    place = table.schema.get_field_index(name)
+    notes = {METADATA: pq.read_metadata(twin).metadata[METADATA]}
+    harmed = table.set_column(place, pa.field(name, pa.string()), pa.nulls(table.num_rows, pa.string()))
+    pq.write_table(harmed.replace_schema_metadata(notes), twin)
+    hits = [finding for finding in found(path) if finding.law != "digest"]
+    assert [(hit.law, f"{twin}, row 1" in hit.where) for hit in hits] == [("lineage" if name == "id" else "drop", True)]
+
+
 def test_a_foreign_file_has_nothing_to_check(tmp_path: Path) -> None:
     """Exit 3: it carries no word of ours."""
     (tmp_path / "a.jsonl").write_text('{"anchor": "a", "positive": "b"}\n', encoding="utf-8")
@@ -121,7 +165,7 @@ def test_a_harmed_file_is_named(tmp_path: Path, harm: Callable[[Path], Any], pla
     assert "restore it" in first.mend
     done = call("check", path)
     assert done.code == 1
-    assert "is not the file v1 was published with" in done.out
+    assert ("is missing" if harm is Path.unlink else "is not the file v1 was published with") in done.out
     assert done.err == ""
 
 
@@ -178,6 +222,20 @@ def test_a_manifest_that_is_not_true_is_told(tmp_path: Path, changes: dict[str, 
         changes = {"dropped": {**Dataset(path).manifest(1)["dropped"], "rows": 2}}
     manifest_with(path, **changes)
     assert law in laws(path)
+
+
+@pytest.mark.parametrize("change", [{"seed": 1}, {"version": 2}])
+def test_a_stage_that_its_rows_disagree_with_is_told(tmp_path: Path, change: dict[str, int]) -> None:
+    """Where one stage alone has made an operator's rows; rows of another stage may have come without their history."""
+    path = tmp_path / "set"
+    write(path, negatives(ROWS))
+    (stage,) = Dataset(path).manifest(1)["stages"]
+    manifest_with(path, stages=[stage | change])
+    (finding,) = [one for one in found(path) if one.law == "stage"]
+    assert "its rows have version 1 and seed 0" in finding.what
+    assert finding.where == str(path / ".negforge" / "v1" / "manifest.json")
+    manifest_with(path, stages=[stage, stage | change])
+    assert "stage" not in laws(path)
 
 
 # -- rows --------------------------------------------------------------------------------------------------------------
