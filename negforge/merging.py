@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 
 from negforge import registry, rng
 from negforge.engine import Partitioner, machine_memory
-from negforge.errors import InputError, UsageError, listed
+from negforge.errors import InputError, UsageError, listed, together
 from negforge.formats import merged, without_null
 from negforge.inputs import Input, aligned, open_input, sources_of
 from negforge.labels import PREFIX, column_of, labelled, without_refuted
+from negforge.outputs import replaced
 from negforge.progress import Progress
 from negforge.records import DROP_NAMES, KINDS, Kind
 from negforge.report import Counts, Report
@@ -91,6 +92,7 @@ def merge(
         try:
             sources = sources_of(inputs)
             kind = kind_of(sources)
+            _spare(output, kind)
             tables = [
                 _Table(source.name, open_input([source], kind, scratch.path / f"in-{n}", limit_bytes=limit, twice=True), Digests(kind))
                 for n, source in enumerate(sources)
@@ -125,6 +127,11 @@ def merge(
         finally:
             progress.close()
     return Report("merge", counts, outcome, time.monotonic() - begun)
+
+
+def _spare(output: str | None, kind: Kind) -> None:
+    if faults := replaced(output, kind):
+        raise together(faults, "negforge merge")
 
 
 def kind_of(sources: list[Source]) -> Kind:

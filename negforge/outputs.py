@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
+
+import pyarrow as pa
 
 from negforge.errors import OptionError, UsageError, listed, near
+from negforge.formats import read_notes, schema_of
 from negforge.options import Settings
-from negforge.runner import Stage
+from negforge.records import KINDS, Kind
+from negforge.runner import EXPORT, Stage
 from negforge.tables import dropped_twin, format_of
 
 WRITTEN = ("parquet", "jsonl", "csv", "arrow")
+_SUFFIX = re.compile(r".\.(?!v[0-9]+$)[A-Za-z][A-Za-z0-9]{0,4}$", re.ASCII)  # of a file; `set.v2` may well be a folder
+_HEAD_BYTES = 1 << 24  # of a text file, that its columns are told from
 
 
 def check_output(output: str | None, to: str | None, stage: Stage | None = None) -> list[UsageError]:
@@ -23,8 +33,63 @@ def check_output(output: str | None, to: str | None, stage: Stage | None = None)
     faults = _place(output, to)
     if stage is not None:
         read = [one for one in (*stage.inputs, *stage.sides.values()) if isinstance(one, str)]
-        faults += unused(output, stage) + over_input(output, read) + unread(output, to, stage)
+        over = over_input(output, read) or over_other(output, stage)
+        faults += unused(output, stage) + over + unread(output, to, stage)
     return faults
+
+
+def over_other(output: str | None, stage: Stage) -> list[UsageError]:
+    """As `replaced`, of a stage. What an exporter writes as text may hold all columns of the table it read."""
+    reads = stage.operator.declares.reads
+    return replaced(output, stage.operator.makes or EXPORT, reads.kind if reads is not None else None)
+
+
+def replaced(output: str | None, makes: Kind, reads: Kind | None = None) -> list[UsageError]:
+    """A file that would be replaced though negforge did not write it as the kind that is written, told from its head alone.
+
+    An empty file may be replaced, a damaged one not; by an export, text that has the columns of no table or of what was read.
+    """
+    path = Path(str(output))
+    form = format_of(path.name)[0]
+    if output in (None, "-") or form not in WRITTEN or not path.is_file() or not path.stat().st_size:
+        return []
+    try:
+        with path.open("rb") as handle:
+            found = _text_held(handle, form, makes, reads) if form in ("jsonl", "csv") else _table_held(handle, form, makes)
+    except (OSError, ValueError, RecursionError, csv.Error, pa.ArrowException) as error:
+        found = f"it cannot be read as {form}: {str(error).partition(chr(10))[0]}"
+    wanted = makes.name if makes is not EXPORT else "a trainer's layout"
+    what = f"-o {output} would replace a file that negforge did not write as {wanted}"
+    return [UsageError(what, found, "name another file, or delete it first")] if found else []
+
+
+def _table_held(handle: IO[bytes], form: str, makes: Kind) -> str:
+    """What a Parquet or Arrow file holds, or nothing if it is a table of the kind."""
+    schema = schema_of(handle, form)
+    kind = read_notes(schema).get("kind")
+    if kind == makes.name:
+        return ""
+    return f"it is a table of {kind}" if kind in KINDS else "it is an export" if kind else f"its columns: {listed(schema.names)}"
+
+
+def _text_held(handle: IO[bytes], form: str, makes: Kind, reads: Kind | None) -> str:
+    """What a text file holds, or nothing if it may be replaced."""
+    names = _names(handle.readline(_HEAD_BYTES), form)
+    # The columns of negatives are those of pairs and more.
+    held = [kind for kind in KINDS.values() if {*kind.required} <= {*names}]
+    held = [kind for kind in held if not any({*kind.required} < {*other.required} for other in held)]
+    if makes in held or (makes is EXPORT and (not held or reads in held)):
+        return ""
+    return f"it is a table of {held[0].name}" if held else f"its columns: {listed(names)}" if names else "it is no table"
+
+
+def _names(line: bytes, form: str) -> list[str]:
+    """The columns that the first line of a text file names; ValueError and csv.Error for one that is damaged."""
+    text = line.decode("utf-8-sig")
+    if form == "csv":
+        return next(csv.reader(io.StringIO(text, newline="")), [])
+    row = json.loads(text)
+    return list(row) if isinstance(row, dict) else []
 
 
 def unread(output: str | None, to: str | None, stage: Stage) -> list[UsageError]:
@@ -84,8 +149,11 @@ def _place(output: str | None, to: str | None) -> list[UsageError]:
             where = "a file is written as .parquet, .jsonl, .csv or .arrow"
             faults.append(UsageError(f"cannot write {path}", where, "choose one of these, or a folder"))
         faults += _shared_twin(path)
-    elif not path.exists() and (guess := near(path.suffix.removeprefix("."), WRITTEN)):
+    elif not path.exists() and not str(output).endswith("/") and (guess := near(path.suffix.removeprefix("."), WRITTEN)):
         faults.append(UsageError(f"{path} would be a folder", mend=f"did you mean {path.with_suffix(f'.{guess}')}?"))
+    elif not path.exists() and not str(output).endswith("/") and _SUFFIX.search(path.name):
+        mend = "name it .parquet, .jsonl, .csv or .arrow; or end it with / to make a folder of that name"
+        faults.append(UsageError(f"{path} has no known format", mend=mend))
     elif path.exists() and not path.is_dir():
         faults.append(UsageError(f"{path} is a file, not a folder", mend="name a folder, or a file with a known suffix"))
     elif path.is_dir() and not (path / ".negforge").is_dir() and any(path.iterdir()):

@@ -18,7 +18,7 @@ from negforge.errors import NegforgeError, OptionError, PipelineError, UsageErro
 from negforge.inputs import sources_of
 from negforge.options import Settings, check_settings, declared_options, plain_shape, settings_of
 from negforge.options import json_schema as options_schema
-from negforge.outputs import check_output, unread, unused
+from negforge.outputs import check_output, over_other, unread, unused
 from negforge.records import Kind
 from negforge.registry import Operator
 from negforge.report import Report
@@ -163,7 +163,10 @@ def _step(
             faults.append(OptionError(side, f"takes one table, not {given[side]!r}", mend='a path, or "@" and an earlier stage'))
             given[side] = "-"
     stage, wrong = stage_of(use, inputs or ["missing"], given)
-    faults += wrong + ([_as_key(fault) for fault in (*unused(output, stage), *unread(output, None, stage))] if stage is not None else [])
+    if stage is not None:
+        found = (*unused(output, stage), *unread(output, None, stage), *over_other(output, stage))
+        wrong += [_as_key(fault) for fault in found]
+    faults += wrong
     reads = operator.declares.reads
     for spec in inputs:
         faults += _reference("input", spec, reads.kind if reads is not None else None, operator, earlier, written)

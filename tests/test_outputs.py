@@ -1,0 +1,129 @@
+"""What `-o` may name: a file that is not ours stays as it is, and a file's suffix makes no folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import negforge
+from negforge.errors import PipelineError, UsageError
+from negforge.pipeline import load
+from tests.conftest import ROOT
+from tests.shell import call, good
+
+PAIRS = ROOT / "sample_data/pairs.jsonl"
+MEND = "name another file, or delete it first"
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with pairs, a corpus and negatives."""
+    folder = tmp_path_factory.mktemp("tables")
+    good("ingest", "pairs", PAIRS, "-o", folder / "pairs.parquet")
+    good("ingest", "corpus", ROOT / "sample_data/beir/corpus.jsonl", "-o", folder / "corpus.parquet")
+    good("generate", "mine.bm25", folder / "pairs.parquet", "--corpus", folder / "corpus.parquet", "-n", "2", "-o", folder / "n.parquet")
+    return folder
+
+
+def _foreign(name: str, path: Path, tables: Path) -> str:
+    """Put a file that is no table of negatives at the path, of the form that its name tells; what the message says of it."""
+    rows = pl.DataFrame({"question": ["why"], "reply": ["so"]})
+    if name == "cut":
+        path.write_bytes((tables / "n.parquet").read_bytes()[:300])
+        return "it cannot be read as"
+    if name == "pairs" and path.suffix == ".parquet":
+        path.write_bytes((tables / "pairs.parquet").read_bytes())
+        return "it is a table of pairs"
+    if name == "pairs":
+        good("ingest", "pairs", PAIRS, "-o", path)
+        return "it is a table of pairs"
+    getattr(rows, {".parquet": "write_parquet", ".arrow": "write_ipc", ".csv": "write_csv", ".jsonl": "write_ndjson"}[path.suffix])(path)
+    return "its columns: question, reply"
+
+
+@pytest.mark.parametrize("more", [[], ["--dry-run"]], ids=["run", "dry"])
+@pytest.mark.parametrize("held", ["data", "pairs", "cut"])
+@pytest.mark.parametrize("form", ["parquet", "arrow", "csv", "jsonl"])
+def test_a_file_of_another_kind_stays(form: str, held: str, more: list[str], tables: Path, tmp_path: Path) -> None:
+    """A person's data, a table of another kind and the rest of a broken file are refused before any work, byte for byte as they were."""
+    path = tmp_path / f"qa.{form}"
+    holds = _foreign(held, path, tables)
+    before = path.read_bytes()
+    done = call("filter", "top", tables / "n.parquet", "--k", "1", "-o", path, *more)
+    assert done.code == 2
+    assert f"-o {path} would replace a file that negforge did not write as negatives" in done.err
+    assert holds in done.err
+    assert MEND in done.err
+    assert path.read_bytes() == before
+    assert [one.name for one in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("form", ["parquet", "arrow", "csv", "jsonl"])
+def test_what_was_written_is_replaced(form: str, tables: Path, tmp_path: Path) -> None:
+    """A table of the kind, whatever its rows, and an empty file."""
+    path = tmp_path / f"best.{form}"
+    path.touch()
+    for k in ("1", "2", "2"):
+        good("filter", "top", tables / "n.parquet", "--k", k, "-o", path)
+    good("merge", tables / "n.parquet", "-o", path)
+    for _ in range(2):
+        good("filter", "where", tables / "n.parquet", "--keep", "draw < 0", "-o", path)
+
+
+def test_an_export_replaces_its_own(tables: Path, tmp_path: Path) -> None:
+    """Whatever its columns, those of the table it read too; neither a table of ours in Parquet nor one of another kind."""
+    for _ in range(2):
+        good("export", "jsonl", tables / "n.parquet", "-o", tmp_path / "all.jsonl")
+        good("export", "jsonl", tables / "n.parquet", "--columns", "anchor", "--columns", "negative", "-o", tmp_path / "some.csv")
+        good("export", "sentence-transformers", tables / "n.parquet", "--layout", "triplet", "-o", tmp_path / "t.parquet")
+    good("ingest", "pairs", PAIRS, "-o", tmp_path / "pairs.jsonl")
+    for place in (tables / "pairs.parquet", tmp_path / "pairs.jsonl"):
+        done = call("export", "jsonl", tables / "n.parquet", "-o", place)
+        assert done.code == 2
+        assert "did not write as a trainer's layout" in done.err
+        assert "it is a table of pairs" in done.err
+
+
+def test_pairs_do_not_replace_negatives(tables: Path, tmp_path: Path) -> None:
+    """Negatives as text have every column of pairs, and are none."""
+    good("filter", "top", tables / "n.parquet", "--k", "1", "-o", tmp_path / "n.jsonl")
+    done = call("ingest", "pairs", PAIRS, "-o", tmp_path / "n.jsonl")
+    assert done.code == 2
+    assert "it is a table of negatives" in done.err
+
+
+def test_merge_the_python_call_and_pipelines_ask_the_same(tables: Path, tmp_path: Path) -> None:
+    """A person's file is safe from all of them."""
+    path = tmp_path / "qa.csv"
+    path.write_text("question,reply\nwhy,so\n", encoding="utf-8")
+    done = call("merge", tables / "n.parquet", "-o", path)
+    assert done.code == 2
+    assert MEND in done.err
+    with pytest.raises(UsageError, match="did not write as negatives"):
+        negforge.run("filter top", tables / "n.parquet", k=1, output=path)
+    text = f'[[stage]]\nname = "top"\nuse = "filter top"\ninput = "{tables}/n.parquet"\nk = 1\noutput = "{path}"\n'
+    (tmp_path / "p.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(PipelineError, match="did not write as negatives"):
+        load(str(tmp_path / "p.toml"), {}, [])
+    assert path.read_text(encoding="utf-8") == "question,reply\nwhy,so\n"
+
+
+@pytest.mark.parametrize("name", ["x.txt", "mk.py", "deep/x.zip", "n.JSNL5"])
+def test_a_suffix_of_a_file_makes_no_folder(name: str, tables: Path, tmp_path: Path) -> None:
+    """A known format is asked for, unless a slash says that a folder is meant."""
+    done = call("filter", "top", tables / "n.parquet", "--k", "1", "-o", tmp_path / name)
+    assert done.code == 2
+    assert "has no known format" in done.err or "would be a folder" in done.err
+    assert not any(tmp_path.iterdir())
+    for _ in range(2):
+        good("filter", "top", tables / "n.parquet", "--k", "1", "-o", f"{tmp_path / name}/")
+    assert (tmp_path / name / ".negforge/v1").is_dir()
+
+
+@pytest.mark.parametrize("name", ["set.v2", "set.2026", "set", ".set", "set.negatives"])
+def test_other_names_are_folders(name: str, tables: Path, tmp_path: Path) -> None:
+    """A version, a date, a long word after the dot, or no dot at all."""
+    good("filter", "top", tables / "n.parquet", "--k", "1", "-o", tmp_path / name)
+    assert (tmp_path / name / ".negforge/v1").is_dir()
