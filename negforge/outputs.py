@@ -38,9 +38,14 @@ def check_output(output: str | None, to: str | None, stage: Stage | None = None)
     return faults
 
 
-def over_other(output: str | None, stage: Stage) -> list[UsageError]:
-    """As `replaced`, of a stage. What an exporter writes as text may hold all columns of the table it read."""
+def over_other(output: str | None, stage: Stage, *, heals: bool = False) -> list[UsageError]:
+    """As `replaced`, of a stage. What an exporter writes as text may hold all columns of the table it read.
+
+    heals: of a pipeline, which makes an output anew that was cut off or altered: the rest of a Parquet file may be replaced.
+    """
     reads = stage.operator.declares.reads
+    if heals and output is not None and _is_broken(Path(output)):
+        return []
     return replaced(output, stage.operator.makes or EXPORT, reads.kind if reads is not None else None)
 
 
@@ -61,6 +66,20 @@ def replaced(output: str | None, makes: Kind, reads: Kind | None = None) -> list
     wanted = makes.name if makes is not EXPORT else "a trainer's layout"
     what = f"-o {output} would replace a file that negforge did not write as {wanted}"
     return [UsageError(what, found, "name another file, or delete it first")] if found else []
+
+
+def _is_broken(path: Path) -> bool:
+    """Whether a file begins as Parquet and ends as nothing that can be read."""
+    if format_of(path.name) != ("parquet", "") or not path.is_file():
+        return False
+    begun = False
+    try:
+        with path.open("rb") as handle:
+            begun = handle.read(4) == b"PAR1"
+            schema_of(handle, "parquet")
+    except (OSError, pa.ArrowException):
+        return begun
+    return False
 
 
 def _table_held(handle: IO[bytes], form: str, makes: Kind) -> str:

@@ -164,7 +164,7 @@ def _step(
             given[side] = "-"
     stage, wrong = stage_of(use, inputs or ["missing"], given)
     if stage is not None:
-        found = (*unused(output, stage), *unread(output, None, stage), *over_other(output, stage))
+        found = (*unused(output, stage), *unread(output, None, stage), *over_other(output, stage, heals=True))
         wrong += [_as_key(fault) for fault in found]
     faults += wrong
     reads = operator.declares.reads
