@@ -23,6 +23,7 @@ _SIZES = ("1K", "10K", "100K", "1M", "10M", "100M", "1B", "10B", "100B", "1T")  
 _OURS = ("configs", "dataset_info", "size_categories")
 _NAME_CHARACTERS, _TEXT_CHARACTERS = 80, 280
 _MOST_LINES = 30  # of a table
+_PLAIN = re.compile(r"[a-z][a-z0-9_]*")
 
 
 def card_text(name: str, manifests: list[dict[str, Any]], old: str, *, place: str = "", licence: str | None = None) -> str:
@@ -77,7 +78,7 @@ def front_of(card: str) -> dict[str, Any]:
 
 def described(manifest: dict[str, Any]) -> str:
     """A version in a sentence."""
-    made = [stage["stage"] for stage in manifest["stages"]]
+    made = [_clean(stage["stage"], _NAME_CHARACTERS) for stage in manifest["stages"]]
     by = f", made by {', '.join(made)}" if made else ""
     return f"{counted(manifest['rows'], 'row')} of kind {manifest['kind']} in version v{manifest['version']}{by}."
 
@@ -227,6 +228,11 @@ def _again(manifest: dict[str, Any]) -> list[str]:
     """The commands that make the version again, where its stages follow one on the other."""
     stages = manifest["stages"]
     readers = [stage for stage in stages if stage["stage"].startswith("ingest ")]
+    # A foreign file's metadata may say anything; this is there to be pasted into a shell.
+    if not all(
+        re.fullmatch(r"[a-z]+ [a-z0-9.-]+", stage["stage"]) and all(map(_PLAIN.fullmatch, stage.get("options", {}))) for stage in stages
+    ):
+        return []
     if not stages or len(readers) > 1 or readers[:1] not in ([], stages[:1]) or any(" " not in stage["stage"] for stage in stages):
         return []
     commands = [["negforge", stage["stage"], *_flags(stage, named=True)] for stage in stages]

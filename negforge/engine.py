@@ -124,15 +124,17 @@ def _own(folder: Path, *, wait: bool) -> int | None:
         return None
 
 
-def hold(path: Path, *, wait: bool = True) -> int:
+def hold(path: Path, *, wait: bool = True, shared: bool = False) -> int:
     """Take the lock of a file and return its descriptor; the lock ends with the process. OSError if it is held.
+
+    shared: others may hold it too, who share it.
 
     Whoever held it before may have removed the file meanwhile: the lock of a file that is gone guards nothing, and is taken anew.
     """
     while True:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
             with contextlib.suppress(FileNotFoundError):
                 if os.path.samestat(os.fstat(handle), path.stat()):
                     return handle

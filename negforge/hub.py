@@ -114,16 +114,16 @@ def push(
     Raises UsageError for a name, a tag or a version that is taken; InputError for a file that is not the published one;
     RemoteError once the Hub refused, or did not answer, for good.
     """
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+", repo):
+    if not re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", repo):
         raise UsageError(f"{repo} is no repository", mend="name it OWNER/NAME")
-    if tag is not None and not re.fullmatch(r"[\w.][\w./-]*", tag):
+    if tag is not None and not re.fullmatch(r"(?!.*\.\.)\w[\w./-]*", tag):
         raise UsageError(f"'{tag}' cannot be a tag", mend="letters, digits, '.', '_' and '-'")
     dataset, number = dataset_named(spec)
     version = int(dataset.source(number).name.rpartition("@v")[2])  # whose files are there and as long as they should be
     job = _Push(dataset, version, repo, tag or f"v{version}", private, dropped, licence, replace_card)
     with _quiet_client(progress=progress):
         try:
-            return _patiently(lambda: job.attempt(dry_run=dry_run), repo, job.api.endpoint)
+            return _patiently(lambda: job.attempt(dry_run=dry_run), repo, shown(job.api.endpoint))
         except (KeyboardInterrupt, Terminated) as stop:
             stop.args = ("the repository is as it was, or has the whole version; the same command goes on, and sends no file twice",)
             raise
@@ -151,14 +151,14 @@ class _Push:
 
     def attempt(self, *, dry_run: bool) -> Pushed:
         """Look, send, commit, tag."""
-        done = Pushed(self._repo, f"{self.api.endpoint}/datasets/{self._repo}", self._version, self._tag)
+        done = Pushed(self._repo, f"{shown(self.api.endpoint)}/datasets/{self._repo}", self._version, self._tag)
         look = look_at(self.api, self._repo)
         done.exists = look is not None
         if look is None and not dry_run:
             self.api.create_repo(self._repo, repo_type=_TYPE, private=self._private or None, exist_ok=True)
             look = look_at(self.api, self._repo)
             if look is None:
-                raise RemoteError(f"{self._repo} was made, and is not there", self.api.endpoint, "push again")
+                raise RemoteError(f"{self._repo} was made, and is not there", shown(self.api.endpoint), "push again")
         if look is not None and self._private and not look.private:
             raise UsageError(f"{self._repo} is there and public", mend="make it private in its settings on the Hub, or leave out --private")
         state = look or _Look("", self._private, {}, {})
@@ -242,7 +242,7 @@ class _Push:
             old = card.read_text(encoding="utf-8-sig", errors=KEEP) if card.is_file() else ""
         manifests = [one for _, one in sorted({**theirs, self._version: manifest}.items())]
         text = card_text(self._repo.partition("/")[2], manifests, old, place=self._repo, licence=self._licence)
-        url = f"{self.api.endpoint}/datasets/{self._repo}"
+        url = f"{shown(self.api.endpoint)}/datasets/{self._repo}"
         described = croissant(manifests[-1], name=self._repo.partition("/")[2], card=text, url=url)
         return {
             self._inner: self._bytes if manifest is self._manifest else self._there,
@@ -300,11 +300,18 @@ class _Push:
             return Path(local).read_bytes()
 
 
+def shown(endpoint: str) -> str:
+    """An endpoint as it may be printed and published: without a name and a password."""
+    return re.sub(r"//[^/@]*@", "//", endpoint)
+
+
 def client() -> Any:
     """The Hub's client, for the endpoint and the token of the environment or of the client's own login."""
     from huggingface_hub import HfApi
 
     endpoint = os.environ.get("HF_ENDPOINT")
+    if endpoint and not re.match(r"https?://", endpoint):
+        raise UsageError("HF_ENDPOINT is no address", shown(endpoint), "it begins with https:// or http://")
     return HfApi(endpoint=endpoint.rstrip("/") if endpoint else None, library_name="negforge", library_version=__version__)
 
 
@@ -318,7 +325,7 @@ def published(spec: str, repo: str, config: str | None, revision: str | None) ->
 
     api = client()
     try:
-        look = _patiently(lambda: look_at(api, repo, revision), repo, api.endpoint)
+        look = _patiently(lambda: look_at(api, repo, revision), repo, shown(api.endpoint))
     except RemoteError as error:
         if isinstance(error.__cause__, OfflineModeIsEnabled) or _status(error) == 404:
             return None  # `datasets` may have it in its cache, and says what is wrong if not
@@ -337,7 +344,7 @@ def published(spec: str, repo: str, config: str | None, revision: str | None) ->
             return Path(api.hf_hub_download(repo, path, repo_type=_TYPE, revision=head))
 
         with _quiet_client(progress=False):
-            return _patiently(fetch, repo, api.endpoint)
+            return _patiently(fetch, repo, shown(api.endpoint))
 
     dataset = Dataset(fetched(paths[version]).parents[2])
     manifest = dataset.manifest(version)

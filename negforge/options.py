@@ -68,7 +68,7 @@ class Settings(pydantic.BaseModel):
     ] = []
     rename: Annotated[list[Renaming], Field(description="Rename a source column first. Repeatable.")] = []
     max_bad_rows: Annotated[
-        int, Field(ge=0, le=1_000_000, description="Drop up to N rows that cannot be read, with reason and place, before stopping.")
+        int, Field(ge=0, le=100_000, description="Drop up to N rows that cannot be read, with reason and place, before stopping.")
     ] = 0
     shards: Annotated[
         Annotated[int, Field(ge=1), pydantic.AfterValidator(power_of_two)] | None,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import re
 import shlex
 import tomllib
@@ -466,7 +468,7 @@ def run_steps(
     reports = []
     if resume:
         trim()
-    with temporary_scratch() as scratch:
+    with temporary_scratch() as scratch, contextlib.ExitStack() as uses:
         places: dict[str, str] = {}
         for step in steps:
             stage = _resolved(step, places)
@@ -477,6 +479,7 @@ def run_steps(
                     report = _run_step(step, stage, rows, show_progress=show_progress)
                 else:
                     with entry.held(step.name):
+                        uses.callback(os.close, entry.used())
                         report = entry.report() or _resume_step(step, stage, entry, show_progress=show_progress)
             except NegforgeError as error:
                 error.what = f"stage '{step.name}': {error.what}"

@@ -91,12 +91,16 @@ class Operator:
         if not self.tree.foreign:
             return {}
         origin = {"distribution": self.tree.distribution} if self.tree.distribution else {}
-        # With its file, whatever of its tree it may import: files that are no operators.
+        # With its file, whatever of its tree it may import or read: all code but tests, and files named as helpers are.
+        inside = [path for path in self.tree.folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+        named = [(path, path.relative_to(self.tree.folder).parts) for path in inside]
         beside = [
-            path for path in self.tree.folder.rglob("*.py") if any(part[0] == "_" for part in path.relative_to(self.tree.folder).parts)
+            path
+            for path, parts in named
+            if any(part[0] == "_" for part in parts) or (path.suffix == ".py" and not parts[-1].startswith(("test_", "conftest")))
         ]
         digest = hashlib.sha256()
-        for path in (self.path, *sorted(beside)):
+        for path in sorted({self.path, *beside}):
             digest.update(hashlib.sha256(path.read_bytes()).digest())
         return {**origin, "file": self.path.relative_to(self.tree.folder).as_posix(), "source_digest": digest.hexdigest()}
 

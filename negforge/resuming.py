@@ -27,7 +27,7 @@ import polars as pl
 from negforge import registry, rng
 from negforge.corpus import cache_root
 from negforge.engine import Spool, hold, ordered_map, storage
-from negforge.errors import InputError
+from negforge.errors import InputError, StorageError, UsageError
 from negforge.options import UNRECORDED, settings_of, size_bytes
 from negforge.report import Counts, Report
 from negforge.runner import Made, Stage
@@ -48,21 +48,32 @@ _MADE_WITH = ("negforge", "polars", "pyarrow", "tantivy")
 
 
 def file_digest(path: Path) -> str:
-    """The sha256 of a file's bytes. Remembered by path, size and time of change, so that a large input is read once."""
-    before = path.stat()
-    memo = cache_root() / "digests" / rng.blake(str(path.resolve()), f"{before.st_size} {before.st_mtime_ns} {before.st_ino}")
+    """The sha256 of a file's bytes. Remembered by path, size and times of change, so that a large input is read once."""
+    before = _stamp(path)
+    memo = cache_root() / "digests" / rng.blake(str(path.resolve()), str(before))
     with contextlib.suppress(OSError):
         known = memo.read_text(encoding="ascii")
         if len(known) == 64:
             return known
     found = _sha256(path)
-    after = path.stat()
-    same = (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
-    if same and time.time_ns() - after.st_mtime_ns > _SETTLED_NS:
+    if before == _stamp(path) and time.time_ns() - max(before[1:3]) > _SETTLED_NS:
         with contextlib.suppress(OSError):  # a memory that cannot be kept costs time alone
             memo.parent.mkdir(parents=True, exist_ok=True)
             memo.write_text(found, encoding="ascii")
     return found
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    """What changes with a file's content: also the time that nobody can set, which an editor that restores the other one moves."""
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
+
+
+@functools.cache
+def _code() -> str:
+    """The digest of our own source: who edits it, or takes a later one, sees what it does."""
+    sources = sorted(registry.OURS.folder.rglob("*.py"))
+    return rng.blake(*(part for path in sources for part in (str(path.relative_to(registry.OURS.folder)), path.read_bytes())))
 
 
 def _sha256(path: Path) -> str:
@@ -104,7 +115,8 @@ def _dataset_digest(dataset: Dataset, version: int | None) -> str | None:
     if number is None:
         return None
     manifest = dataset.manifest(number)
-    return rng.json_digest([manifest[key] for key in ("kind", "clustered", "digests", "stages")])
+    files = [file_digest(dataset.path / path) for path in dataset.files(number)]
+    return rng.json_digest([*(manifest[key] for key in ("kind", "clustered", "digests", "stages")), files])
 
 
 def stage_key(stage: Stage, outputs: Iterable[Path] = ()) -> str | None:
@@ -121,7 +133,11 @@ def stage_key(stage: Stage, outputs: Iterable[Path] = ()) -> str | None:
         {
             "stage": operator.title,
             "operators": [[one.title, one.declares.version, file_digest(one.path), one.provenance] for one in (operator, *verifiers)],
-            "made_with": [metadata.version(name) for name in _MADE_WITH],
+            "made_with": [_code(), *(metadata.version(name) for name in _MADE_WITH)],
+            # A label is made anew by what each verifier says of its verdicts.
+            "verifiers": {
+                name: [one.declared.get(key) for key in ("proves", "doubts")] for name, one in registry.operators("verify").items()
+            },
             "options": {name: files.get(name, value) for name, value in stage.options.items()},
             "settings": {name: settings[name] for name in settings_of(operator) if name not in UNRECORDED},
             "inputs": read,
@@ -161,6 +177,11 @@ class Entry:
         finally:
             os.close(lock)
 
+    def used(self) -> int:
+        """Keep the entry from being removed while a run has use for it; returns the descriptor that ends this when closed."""
+        with storage(self.path):
+            return hold(self.path / "used", shared=True)
+
     def report(self) -> Report | None:
         """The report of the run that made the stage, if what it wrote is still there, byte for byte."""
         try:
@@ -198,8 +219,11 @@ class Entry:
 
 
 def trim() -> None:
-    """Remove the entries used longest ago until the stages fit NEGFORGE_CACHE_LIMIT; none that a run is at work on."""
-    limit = size_bytes(os.environ.get("NEGFORGE_CACHE_LIMIT") or _LIMIT)
+    """Remove the entries used longest ago until the stages fit NEGFORGE_CACHE_LIMIT; none that a run has use for."""
+    try:
+        limit = size_bytes(os.environ.get("NEGFORGE_CACHE_LIMIT") or _LIMIT)
+    except ValueError as error:
+        raise UsageError(f"NEGFORGE_CACHE_LIMIT: {error}", os.environ["NEGFORGE_CACHE_LIMIT"], "for example 20GiB") from None
     with contextlib.suppress(OSError):
         entries = []
         for path in (cache_root() / "stages").iterdir():
@@ -209,13 +233,17 @@ def trim() -> None:
         for _, size, path in sorted(entries):
             if total <= limit:
                 return
+            locks: list[int] = []
             try:
-                lock = hold(path / "lock", wait=False)
+                for name in ("lock", "used"):
+                    locks.append(hold(path / name, wait=False))
+                shutil.rmtree(path, ignore_errors=True)
+                total -= size
             except OSError:
                 continue
-            shutil.rmtree(path, ignore_errors=True)
-            os.close(lock)
-            total -= size
+            finally:
+                for lock in locks:
+                    os.close(lock)
 
 
 def _write(path: Path, text: str) -> None:
@@ -281,6 +309,11 @@ class Journal:
             for rows_in, result in ordered_map(functools.partial(_measured, work), fresh, workers):
                 self._add(rows_in, result)
                 yield result
+        except StorageError:
+            if self._open is not None:  # half a segment is of no use, and the disk may be full of it
+                self._open.path.unlink(missing_ok=True)
+                self._open = None
+            raise
         finally:
             self._close()
 

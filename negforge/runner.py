@@ -15,7 +15,7 @@ import polars as pl
 from negforge import answers, registry
 from negforge.badrows import PLACE, TEXT, BadRows
 from negforge.contract import Exported, Skipped
-from negforge.engine import default_workers, machine_memory, ordered_map, temporary_scratch
+from negforge.engine import Spool, default_workers, machine_memory, ordered_map, temporary_scratch
 from negforge.errors import UsageError
 from negforge.generating import Generation, generate_batch
 from negforge.inputs import (
@@ -264,7 +264,6 @@ class _Run:
             "seed": self.settings.seed,
             **({"limit": self.settings.limit} if self.settings.limit else {}),
             **({"rename": self.settings.rename} if self.settings.rename else {}),
-            **({"max_bad_rows": self.settings.max_bad_rows} if self.settings.max_bad_rows else {}),
             **more,
             **self._third_party(more.get("verifiers", [])),
         }
@@ -288,6 +287,8 @@ class _Run:
         names = [place.name if isinstance(place, Source) else str(place) for place in places]
         table = check_ids(iter(readers), kind, self.scratch / "in", self.limit_bytes, [], names)
         self.counts.collapsed = table.collapsed
+        if self.bad.rows:  # allowed and not made use of, it changes nothing
+            self.entry["max_bad_rows"] = self.settings.max_bad_rows
         if self.settings.limit is None:
             self.progress.expect(table.rows)
 
@@ -349,13 +350,13 @@ class _Run:
         yield from self._mapped(work, source, rows)
 
     def _mapped(self, work: Callable[[pl.DataFrame], tuple[pl.DataFrame, Counts]], source: Input, rows: int) -> Iterator[pl.DataFrame]:
-        """Batches of kept rows through the work, by scope; the rows dropped before go past it."""
-        passing: list[pl.DataFrame] = []
+        """Batches of kept rows through the work, by scope; the rows dropped before come after all of them, on any batching."""
+        passing = Spool(self.scratch / "passing.arrow")
 
         def aside(dropped: pl.DataFrame) -> None:
             self.counts.seen += dropped.height
             self.counts.dropped["before"] += dropped.height
-            passing.append(dropped)
+            passing.add(dropped)
 
         def live() -> Iterator[pl.DataFrame]:
             for frame in source.batches(rows):
@@ -371,10 +372,8 @@ class _Run:
             self.counts.add(counts)
             schema = schema or dict(frame.schema)
             yield frame
-            while passing:
-                yield _fitted(passing.pop(0), schema)
-        while passing:
-            yield _fitted(passing.pop(0), schema)
+        for frame in passing.batches(rows) if passing.rows else ():
+            yield _fitted(frame, schema)
 
     def _known_positives(self, table: Input, generator: Prepared) -> Pairs:
         """The positives of the whole input, `--limit` notwithstanding; when mining, their texts in the corpus as well."""

@@ -38,8 +38,21 @@ FORMAT = 1
 SHARD_BYTES = 500_000_000  # of plain Arrow, when neither the user nor a parent version says how many shards
 _STAGE = "stage-"
 _ORDER = ("operator", "draw", "id")
-_MANIFEST = ("kind", "created", "rows", "memory_bytes", "columns", "digests", "keep_labels", "clustered", "stages")
-_FILE = ("path", "rows", "bytes", "sha256")
+_MANIFEST: dict[str, type] = {
+    "kind": str,
+    "created": str,
+    "rows": int,
+    "memory_bytes": int,
+    "columns": list,
+    "digests": dict,
+    "keep_labels": list,
+    "clustered": bool,
+    "stages": list,
+    "shards": list,
+    "dropped": dict,
+}
+_FILE: dict[str, type] = {"path": str, "rows": int, "bytes": int, "sha256": str}
+_MAY_BE: dict[str, type] = {"tool": dict, "report": dict, "contents": dict, "asides": list}
 _IDENTITY = ("kind", "digests", "stages", "keep_labels", "rows")  # equal in two versions only if their rows are
 
 
@@ -79,7 +92,7 @@ class Dataset:
             manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             form = manifest.get("format")
             if form == FORMAT:
-                _ = [manifest[key] for key in _MANIFEST], [file[key] for file in files_of(manifest) for key in _FILE]
+                _check_types(manifest)
                 for file in (*files_of(manifest), *manifest.get("asides", [])):
                     # Whoever sends a dataset must not choose what is read, or sent on, from elsewhere.
                     if not re.fullmatch(rf"(data|\.negforge)/v{version}(/[\w-][\w.-]*)+", file["path"]):
@@ -225,10 +238,16 @@ class Dataset:
         return [int(name[1:]) for name in names if re.fullmatch(r"v[0-9]+", name)]
 
     def _same(self, head: int, new: dict[str, Any]) -> bool:
-        """Whether HEAD holds the same rows, made by the same stages, and all its files."""
+        """Whether HEAD holds the same rows, made by the same stages, and all its files, byte for byte."""
         old = self.manifest(head)
-        files = [(self.path / file["path"], file["bytes"]) for file in files_of(old)]
-        return same_rows(old, new) and all(path.is_file() and path.stat().st_size == size for path, size in files)
+        return same_rows(old, new) and all(self._is_whole(file) for file in files_of(old))
+
+    def _is_whole(self, file: dict[str, Any]) -> bool:
+        path = self.path / file["path"]
+        if not path.is_file() or path.stat().st_size != file["bytes"]:
+            return False
+        with path.open("rb") as handle:
+            return bool(hashlib.file_digest(handle, "sha256").hexdigest() == file["sha256"])
 
     def _heal(self, stage: Scratch) -> None:
         """Empty claims of writers that died, whose numbers stay taken, and derive HEAD and the card anew if they are stale."""
@@ -314,6 +333,29 @@ def dataset_named(spec: str) -> tuple[Dataset, int | None]:
 def same_rows(one: dict[str, Any], other: dict[str, Any]) -> bool:
     """Whether two versions hold the same rows, made by the same stages."""
     return all(one.get(key) == other.get(key) for key in _IDENTITY)
+
+
+def _check_types(manifest: dict[str, Any]) -> None:
+    """KeyError or TypeError for a manifest that lacks something or has it of another type than all readers of it expect."""
+    _typed(manifest, {**_MANIFEST, **{name: kind for name, kind in _MAY_BE.items() if name in manifest}}, "the manifest")
+    _typed(manifest["dropped"], {"rows": int, "other_labels": int, "shards": list}, "dropped")
+    for file in (*files_of(manifest), *manifest.get("asides", [])):
+        _typed(file, _FILE, "a file")
+    for stage in manifest["stages"]:
+        _typed(stage, {"stage": str} | {name: dict for name in ("options", "counts") if name in stage}, "a stage")
+    for column in manifest["columns"]:
+        _typed(column, {"name": str}, "a column")
+    for name, value in [*manifest["digests"].items(), *(("a label", label) for label in manifest["keep_labels"])]:
+        if not isinstance(value, str):
+            raise TypeError(f"{name} is {value!r:.60}")
+
+
+def _typed(found: Any, types: dict[str, type], where: str) -> None:
+    if not isinstance(found, dict):
+        raise TypeError(f"{where} is {found!r:.60}")
+    for name, kind in types.items():
+        if not isinstance(found[name], kind) or (kind is int and isinstance(found[name], bool)):
+            raise TypeError(f"{where} has {name} {found[name]!r:.60}")
 
 
 def files_of(manifest: dict[str, Any]) -> list[dict[str, Any]]:

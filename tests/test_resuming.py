@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from negforge import resuming
+from negforge import registry, resuming
 from negforge.engine import ordered_map
 from negforge.pipeline import load, run_steps
 from negforge.report import Counts, Report
@@ -158,7 +158,8 @@ def test_a_dataset_that_moved_on_or_was_harmed_is_published_again() -> None:
     assert Dataset(Path("out/dataset")).versions() == [1, 2, 3]
     shard = next(Path("out/dataset/data/v3").iterdir())
     shard.write_bytes(shard.read_bytes()[:-1] + b"?")
-    assert ran()[0] == "dataset"
+    assert ran() == ["dataset"]
+    assert Dataset(Path("out/dataset")).versions() == [1, 2, 3, 4], "what cannot be read is made again, not called unchanged"
 
 
 @pytest.mark.usefixtures("folder")
@@ -218,7 +219,7 @@ def test_a_file_that_changes_within_a_tick_is_read_again(tmp_path: Path) -> None
     known = resuming.file_digest(path)
     path.write_bytes(b"own")
     os.utime(path, ns=(old, old))
-    assert resuming.file_digest(path) == known, "that is what a memory by size and time is"
+    assert resuming.file_digest(path) != known, "an editor that puts the time back does not fool it"
 
 
 @pytest.mark.usefixtures("folder")
@@ -231,6 +232,58 @@ def test_the_cache_is_kept_below_its_limit(tmp_path: Path, monkeypatch: pytest.M
     assert ran("best.k=1") == STAGES
     monkeypatch.setenv("NEGFORGE_CACHE_LIMIT", "1GB")
     assert ran("best.k=1") == []
+
+
+def test_what_a_run_has_use_for_is_not_trimmed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stage that is done is kept while a later one of the same run may read it; afterwards it may go."""
+    seen: list[int] = []
+
+    def done(step: Any, report: Report) -> None:
+        with monkeypatch.context() as other:
+            other.setenv("NEGFORGE_CACHE_LIMIT", "1")
+            resuming.trim()
+        seen.append(len([*(folder.parent / "cache" / "stages").iterdir()]))
+
+    run_steps(load("p.toml", {"workers": 1}, []), done=done)
+    assert seen == [1, 2, 3, 4, 5, 6]
+    monkeypatch.setenv("NEGFORGE_CACHE_LIMIT", "1")
+    resuming.trim()
+    assert not [*(folder.parent / "cache" / "stages").iterdir()]
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_limit_that_is_no_size_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a fault of whoever set it."""
+    monkeypatch.setenv("NEGFORGE_CACHE_LIMIT", "banana")
+    done = call("run", "p.toml")
+    assert done.code == 2
+    assert "error: NEGFORGE_CACHE_LIMIT: a size is written like 512MB or 2GiB" in done.err
+
+
+@pytest.mark.usefixtures("folder")
+def test_our_own_code_and_what_verifiers_declare_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A later negforge, or a verifier that proves something else, makes stages anew."""
+    reports()
+    monkeypatch.setattr(resuming, "_code", lambda: "later")
+    assert ran()[:3] == STAGES[:3]
+    verifiers = registry.operators("verify")
+    twin = {name: type("Twin", (), {"declared": {**one.declared, "proves": ("negative",)}})() for name, one in verifiers.items()}
+    listed = registry.operators
+    monkeypatch.setattr(registry, "operators", lambda verb: twin if verb == "verify" else listed(verb))
+    key = [resuming.stage_key(step.stage) for step in load("p.toml", {}, [])[:1]]
+    monkeypatch.setattr(registry, "operators", listed)
+    assert key != [resuming.stage_key(step.stage) for step in load("p.toml", {}, [])[:1]]
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_tampered_shard_is_not_skipped_over() -> None:
+    """A stage that reads a dataset knows it by its files, not by its manifest alone."""
+    good("ingest", "pairs", "pairs.jsonl", "-q", "-o", "in")
+    words = ["run", "p.toml", "--set", "mine.input=in", "--set", "pairs.output=out/pairs.parquet", "-q"]
+    good(*words)
+    shard = next(Path("in/data/v1").iterdir())
+    shard.write_bytes(shard.read_bytes()[:-1] + b"?")
+    assert call(*words).code == 3
 
 
 # -- journals ----------------------------------------------------------------------------------------------------------
@@ -351,7 +404,8 @@ def test_a_pipeline_killed_at_any_moment_goes_on_and_tears_nothing(
         (last,) = children.run({**job, "batch": 24})
         assert last["code"] == 0, last
         resumed += last["resumed"] > 0 or last["skipped"] > 0
-        assert Dataset(here / "out/dataset").manifest(1)["digests"] == expected
+        dataset = Dataset(here / "out/dataset")  # the number of a version that was killed stays taken
+        assert dataset.manifest(dataset.newest() or 0)["digests"] == expected
         assert (here / "out/triplets.parquet").read_bytes() == triplets
     assert kills >= 35
     assert resumed >= 15

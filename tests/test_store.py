@@ -36,7 +36,7 @@ from negforge.sinks import Outcome, split_dropped
 from negforge.store import Dataset, DatasetSink
 from tests.children import negatives, write
 from tests.conftest import ROOT
-from tests.shell import Children
+from tests.shell import Children, call
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 ROWS = 60
@@ -862,6 +862,33 @@ def test_a_manifest_names_no_file_outside_its_version(tmp_path: Path, place: str
     with pytest.raises(InputError, match="the manifest of v1 is damaged") as caught:
         read(path)
     assert "is no file of v1" in caught.value.where
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("stages", [5]),
+        ("stages", {}),
+        ("columns", 5),
+        ("digests", 5),
+        ("kind", ["x"]),
+        ("keep_labels", None),
+        ("tool", 5),
+        ("report", 5),
+        ("dropped", {"rows": 0, "shards": []}),
+        ("rows", True),
+    ],
+)
+def test_a_manifest_of_wrong_types_is_damaged(tmp_path: Path, key: str, value: Any) -> None:
+    """Every command that reads it says so, exit 3, and none has a traceback."""
+    path = tmp_path / "set"
+    write(path, negatives(ROWS))
+    document = path / ".negforge" / "v1" / "manifest.json"
+    document.write_text(json.dumps({**json.loads(document.read_text(encoding="utf-8")), key: value}), encoding="utf-8")
+    for words in ("show", "log", "filter top --k 1"):
+        done = call(*words.split(), path)
+        assert done.code == 3, done.err
+        assert "the manifest of v1 is damaged" in done.err
 
 
 def test_a_newer_format_is_refused_by_readers_and_writers(tmp_path: Path) -> None:

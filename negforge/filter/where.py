@@ -56,12 +56,24 @@ _REFUSED = {
 }
 
 
+_LONGEST = 4000  # Polars' parser calls itself for each part: a very long expression would end the process
+
+
 def _checked(keep: str) -> str:
     """The expression; ValueError if it is none, or one whose answer for a row needs more than the row."""
+    if len(keep) > _LONGEST:
+        raise ValueError(f"is longer than {_LONGEST:,} characters; many values go into a list: rank IN (1, 2, 3)")
+    # Polars opens the files and addresses that a subquery names while it parses. Where our idea of a quoted text and its own may
+    # differ, the words count within quotes too.
+    bare = keep if re.search(r"[\\$`#]|--|/\*", keep) else _QUOTED.sub("''", keep)
+    if re.search(r"(?i)\bselect\b|\bread_\w+\s*\(", bare):
+        raise ValueError("may look at the columns of one row only, and has a subquery")
     try:
         tree = json.loads(pl.sql_expr(keep).meta.serialize(format="json"))
-    except pl.exceptions.PolarsError as error:
+    except (pl.exceptions.PolarsError, OSError) as error:
         raise ValueError(f"is not an expression of SQL: {_first_line(error)}") from None
+    except RecursionError:
+        raise ValueError("has too many parts; many values go into a list: rank IN (1, 2, 3)") from None
     clock = _CLOCK.search(_QUOTED.sub("''", keep))
     found = f"the clock ({clock[1].rstrip('(').strip()})" if clock else _beyond_the_row(tree)
     if found:
