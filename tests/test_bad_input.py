@@ -58,7 +58,7 @@ def refused(path: Path, *more: str) -> str:
         ("x.json", "", "is empty", "", "fetch or make it again"),
         ("x.parquet", "", "is not a whole Parquet file", "0 bytes", "make it again"),
         ("x.arrow", "", "is not an Arrow file", "", "make it again"),
-        ("x.jsonl.gz", gzip.compress(ONE.encode() * 9)[:-9], "cannot read", "end-of-stream", "cut off or damaged"),
+        ("x.jsonl.gz", gzip.compress(ONE.encode() * 9, mtime=0)[:-9], "cannot read", "end-of-stream", "cut off or damaged"),
         ("x.jsonl.gz", b"", "is empty", "", "fetch or make it again"),
         ("x.json", "[" * 100_000 + "]" * 100_000, "malformed JSON: recursion limit exceeded", "line 1", "mend the file"),
         ("x.jsonl", '{"anchor": "a", "x": ' + "[" * 5000 + "]" * 5000 + "}", "recursion limit exceeded", "line 1", "mend the line"),

@@ -39,7 +39,8 @@ class State:
 
 def prepare(positives: Pairs, scratch: Path, max_memory: int, *, language: str) -> State:
     """Index the positives: n pairs become up to six keys each."""
-    parts = Partitioner(scratch / "keys", max_memory // 8)
+    # Held no longer than sorting them in pieces is cheap: what is allowed would be used, and grow with the rows.
+    parts = Partitioner(scratch / "keys", min(max_memory // 8, 1 << 26))
     nothing = pl.DataFrame({"none": []}, schema={"none": pl.Null})
     for frame in positives.batches(1 << 16):
         for keys in _keys_of(Pairs(frame), language):
