@@ -332,9 +332,11 @@ def merge(
 ) -> int:
     """Unite tables of one kind: equal rows become one, and a row judged in several tables keeps every score and verdict.
 
-    The label is made anew from all verdicts, and a proof is never withdrawn. A row that one table dropped is dropped, with its
-    reason, unless --kept-wins. An id with two contents is an error, and so are two values of one score unless --scores says
-    which. The order of the tables does not matter. Equal texts under different ids stay: `dedupe exact` is for these.
+    The label is made anew from all verdicts, and a proof is never withdrawn. Negatives are verified against the positives of all
+    tables: one that is a positive of its anchor in another is labelled `positive`, and counted as relabelled. A row that one
+    table dropped is dropped, with its reason, unless --kept-wins. An id with two contents is an error, and so are two values of
+    one score unless --scores says which. The order of the tables does not matter. Equal texts under different ids stay: `dedupe
+    exact` is for these.
     """
     from negforge.merging import SCORES, Rules
     from negforge.merging import merge as merged

@@ -1,6 +1,7 @@
 """Unites tables of one kind: equal rows become one, and one negative that was judged in several tables keeps every judgement.
 
-What a row is about must be the same wherever its id is; what was found out about it is united. Only narrow keys are held of
+What a row is about must be the same wherever its id is; what was found out about it is united. Kept negatives are verified
+against the positives of all tables, for a text that one table chose may be right by another. Only narrow keys are held of
 all rows; whole rows wait in partitions only where an id is in several tables with something to unite.
 Source: Eventual-Inc/Daft#3112 (writes that may be repeated) and MinishLab/semhash#49 (other columns, and reasons, survive).
 """
@@ -24,11 +25,13 @@ from negforge.errors import InputError, UsageError, listed, together
 from negforge.formats import merged, without_null
 from negforge.inputs import Input, aligned, open_input, sources_of
 from negforge.labels import PREFIX, column_of, labelled, without_refuted
+from negforge.options import Settings, check
 from negforge.outputs import replaced
+from negforge.prepared import Prepared, prepare
 from negforge.progress import Progress
-from negforge.records import DROP_NAMES, KINDS, Kind
+from negforge.records import DROP_NAMES, KINDS, NEGATIVES, Kind, Negatives, Pairs
 from negforge.report import Counts, Report
-from negforge.runner import MakeSink
+from negforge.runner import MakeSink, map_batch
 from negforge.sinks import Digests, scratch_for, split_dropped
 from negforge.store import DatasetSink, order_frame
 from negforge.tables import History, Source
@@ -37,6 +40,7 @@ SCORES = ("error", "higher", "lower")
 _ROWS = 1 << 15
 _ALONE, _REPEAT, _UNITE = range(3)
 _SETS = ("evidence", "source_ids")  # lists that are united
+_KNOWN = column_of("known-positive")
 _VERDICTS = ("negative", "unknown", "positive")  # the later one stands: a text that may be right ships as no negative
 
 
@@ -81,11 +85,13 @@ def merge(
     """Unite tables and publish the rows through the sink, whatever the order of the inputs.
 
     A row dropped in one table and kept in another is dropped, with its reason, unless `rules.kept_wins`. A verdict that proves
-    is never withdrawn; of two that do not, the one that speaks more against the negative stands. A schedule's `position` does
-    not survive. InputError for an id with two contents, and for two values of one score unless `rules.scores` says which.
+    is never withdrawn; of two that do not, the one that speaks more against the negative stands. A kept negative that is a
+    positive of its anchor in any of the tables, in a dropped row too, becomes `positive`. A schedule's `position` does not
+    survive. InputError for an id with two contents, and for two values of one score unless `rules.scores` says which.
     """
     begun = time.monotonic()
-    limit = (max_memory or machine_memory() // 4) // 8
+    memory = max_memory or machine_memory() // 4
+    limit = memory // 8
     progress = Progress("merge", show=show_progress)
     with scratch_for(output) as scratch:
         sink = None
@@ -99,9 +105,11 @@ def merge(
             ]
             tally = _Tally()
             roles = _roles(tables, tally, kind, scratch.path, limit, progress)
+            verifier = _verifier(tables, tally, scratch.path / "known", memory, progress) if kind is NEGATIVES else None
             sink = make_sink(kind, True)
             progress.expect(len(roles) - tally.collapsed)
             rows = _united(tables, roles, rules, tally, kind, Partitioner(scratch.path / "unite", limit))
+            rows = rows if verifier is None else _verified(rows, verifier, tally)
             for frame in rows if isinstance(sink, DatasetSink) else _in_order(rows, kind, scratch.path, limit):
                 sink.write(frame)
                 progress.update(Counts(seen=sink.digests.kept + sink.digests.lost, kept=sink.digests.kept))
@@ -174,9 +182,7 @@ def _roles(tables: list[_Table], tally: _Tally, kind: Kind, folder: Path, limit:
             progress.update(Counts(seen=done, kept=done))
     if any(name in tally.schema for name in DROP_NAMES):
         tally.schema |= dict.fromkeys(DROP_NAMES, pl.String())
-    declared = [column.name for column in kind.columns if column.name in tally.schema]
-    names = [*declared, *sorted(tally.schema.keys() - {*declared})]
-    tally.schema = {name: without_null(tally.schema[name]) for name in names}
+    tally.schema = _ordered(tally.schema, kind)
     roles = np.zeros(done, dtype=np.uint8)
     for part, high in narrow.parts():
         ordered = part.with_columns(pl.Series("high", high)).sort("high", "low", "whole", "row")
@@ -209,6 +215,56 @@ def _widen(schema: dict[str, pl.DataType], frame: pl.DataFrame, name: str) -> No
             there = f"{schema[column]} in an earlier table, {dtype} in {name}"
             raise InputError(f"column '{column}' is of two types", there, "convert one of them to the other's type")
         schema[column] = both
+
+
+def _ordered(schema: dict[str, pl.DataType], kind: Kind) -> dict[str, pl.DataType]:
+    """Columns in an order that no order of tables changes: the kind's, then the others by name."""
+    declared = [column.name for column in kind.columns if column.name in schema]
+    return {name: without_null(schema[name]) for name in [*declared, *sorted(schema.keys() - {*declared})]}
+
+
+# -- the positives of all tables -----------------------------------------------------------------------------------------
+
+
+def _verifier(tables: list[_Table], tally: _Tally, folder: Path, memory: int, progress: Progress) -> Prepared | None:
+    """`known-positive` over the positives of all rows, kept and dropped, with its column among those of the rows.
+
+    Texts compare in the language of the tables' stages, in English where these differ. None where no table has the verdicts
+    and no kept row would be found: such rows stay as they are.
+    """
+    progress.phase("reading positives")
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def positives(rows: int) -> Iterator[pl.DataFrame]:
+        for table in tables:
+            for frame in table.input.batches(rows):
+                names = [name for name in ("id", "anchor_id", "anchor", "positive", "positive_id") if name in frame.columns]
+                yield frame.select(names).drop_nulls(["anchor_id", "anchor", "positive"])
+
+    said = {entry.get("options", {}).get("language") for table in tables for entry in table.input.history} - {None}
+    operator = registry.find("verify", "known-positive")
+    settings = Settings(language=str(said.pop()) if len(said) == 1 else "en")
+    prepared = prepare(operator, check(operator, {})[0], settings, {"positives": Pairs(reader=positives)}, folder, memory)
+    if _KNOWN not in tally.schema:
+        live = (frame for table in tables for frame in table.input.live(_ROWS))
+        if not any((prepared.call(operator.function, Negatives(frame)) == "positive").any() for frame in live if frame.height):
+            return None
+        tally.schema = _ordered({**tally.schema, _KNOWN: pl.String()}, NEGATIVES)
+    return prepared
+
+
+def _verified(rows: Iterator[pl.DataFrame], prepared: Prepared, tally: _Tally) -> Iterator[pl.DataFrame]:
+    """The rows, each kept one with the verdict, label and evidence that `verify known-positive` makes; dropped ones as they are."""
+    for whole in rows:
+        for frame in whole.iter_slices(_ROWS) if whole.height else (whole,):
+            kept, lost = split_dropped(frame)
+            if kept.height:
+                made = map_batch(prepared, kept)[0]
+                tally.relabelled += int((made["label"] != kept["label"]).sum())
+                kept = made
+            yield pl.concat(
+                [aligned(part.select(name for name in tally.schema if name in part.columns), tally.schema) for part in (kept, lost)]
+            )
 
 
 # -- rows --------------------------------------------------------------------------------------------------------------

@@ -235,6 +235,75 @@ def test_a_row_dropped_in_one_table_is_dropped_with_its_reason(tmp_path: Path) -
     )
 
 
+# -- the positives of all tables -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("flags", [[], ["--no-verify"]])
+def test_a_positive_of_another_table_is_no_negative(tmp_path: Path, flags: list[str]) -> None:
+    """A text chosen where its anchor had another positive is labelled once the tables meet, whether or not they were verified."""
+    (tmp_path / "c.jsonl").write_text(
+        "".join(json.dumps({"text": text}) + "\n" for text in ("alpha one text", "beta two text", "gamma three text")), encoding="utf-8"
+    )
+    good("ingest", "corpus", tmp_path / "c.jsonl", "-o", tmp_path / "c.parquet", "-q")
+    for name, positive in (("a", "alpha one text"), ("b", "beta two text")):
+        (tmp_path / f"{name}.jsonl").write_text(json.dumps({"anchor": "q", "positive": positive}) + "\n", encoding="utf-8")
+        good("ingest", "pairs", tmp_path / f"{name}.jsonl", "-o", tmp_path / f"{name}.parquet", "-q")
+        corpus: tuple[str | Path, ...] = ("--corpus", tmp_path / "c.parquet", "-n", "3", *flags)
+        good("generate", "mine.random", tmp_path / f"{name}.parquet", *corpus, "-o", tmp_path / f"mn{name}", "-q")
+    for number, order in enumerate([("mna", "mnb"), ("mnb", "mna")]):
+        out = tmp_path / f"mm{number}"
+        done = call("merge", *(tmp_path / one for one in order), "-o", out)
+        assert done.code == 0, done.err
+        assert f"relabelled: {4 if flags else 2}" in done.err
+        kept = split_dropped(read(out))[0].filter(pl.col("label") == "negative")
+        assert kept["negative"].to_list() == ["gamma three text"] * 2
+        assert call("check", out).code == 0
+    assert Dataset(tmp_path / "mm0").manifest(1)["digests"] == Dataset(tmp_path / "mm1").manifest(1)["digests"]
+    wrong = read(tmp_path / "mm0").filter(pl.col("negative") == "beta two text", pl.col("positive") == "alpha one text")
+    assert wrong.select("label", "verdict_known_positive").unique().rows() == [("positive", "positive")]
+    assert "not-known-positive" not in wrong["evidence"].explode().to_list()
+
+
+def test_a_positive_of_a_dropped_row_is_known(tmp_path: Path) -> None:
+    """A row that was dropped says what is right for its anchor all the same, and passes as it is."""
+    a = one_row(tmp_path, "a.parquet", negative="beta two text")
+    b = one_row(
+        tmp_path, "b.parquet", id="b-0", positive="Beta two text.", dropped_by="filter toy", drop_reason="low", negative="other text"
+    )
+    report = united(tmp_path / "out.parquet", a, b)
+    assert report.counts["relabelled"] == 1
+    assert read(tmp_path / "out.parquet")["label"].to_list() == ["positive", "negative"]
+    assert read(tmp_path / "out.parquet")["verdict_known_positive"].to_list() == ["positive", None]
+    again = united(tmp_path / "again.parquet", tmp_path / "out.parquet", a, b)
+    assert_frame_equal(read(tmp_path / "again.parquet"), read(tmp_path / "out.parquet"))
+    assert again.outcome.digests["rows_digest"] == report.outcome.digests["rows_digest"]
+
+
+def test_what_is_known_by_all_does_not_depend_on_what_met_first(tmp_path: Path) -> None:
+    """(A + B) + C has the rows of A + (B + C) where B's or C's positives are A's negatives; nor does memory matter."""
+    whole = negatives(ROWS).drop("score_toy", *DROP_NAMES)
+    right = whole["negative"].shift(1)
+    b, c = (
+        table(
+            tmp_path / f"{mark}.parquet",
+            negatives(ROWS, mark).drop("score_toy", *DROP_NAMES).with_columns(positive=text)[start : start + 30],
+        )
+        for mark, start, text in (("b", 1, right), ("c", 20, whole["negative"]))
+    )
+    a = table(tmp_path / "a.parquet", whole)
+    united(tmp_path / "ab", a, b)
+    united(tmp_path / "bc.parquet", b, c)
+    turned = [
+        united(tmp_path / "left.parquet", tmp_path / "ab", c),
+        united(tmp_path / "right.parquet", a, tmp_path / "bc.parquet"),
+        united(tmp_path / "all.parquet", c, b, a, memory=1),
+    ]
+    assert turned[2].counts["relabelled"] > 20
+    assert turned[0].outcome.digests == turned[1].outcome.digests == turned[2].outcome.digests
+    assert_frame_equal(read(tmp_path / "left.parquet"), read(tmp_path / "right.parquet"))
+    assert [finding for one in check(str(tmp_path / "left.parquet")) for finding in one.findings] == []
+
+
 # -- where it came from ------------------------------------------------------------------------------------------------
 
 
