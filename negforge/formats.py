@@ -508,7 +508,8 @@ def _text_frame(header: list[str], held: list[list[str]], places: list[str], tex
 
 def _parquet(handle: IO[bytes], name: str, rows: int, _history: History, _bad: BadRows = _STRICT) -> Iterator[pl.DataFrame]:
     try:
-        file = pq.ParquetFile(handle)
+        # Read ahead, Arrow keeps the bytes of every row group until the file is closed.
+        file = pq.ParquetFile(handle, pre_buffer=False)
     except pa.ArrowInvalid as error:
         raise InputError(f"{name} is not a whole Parquet file", str(error).partition("\n")[0], "make it again") from error
     groups = (file.metadata.row_group(number) for number in range(file.metadata.num_row_groups))

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from negforge import resuming
@@ -28,6 +29,7 @@ from negforge.pipeline import load, run_steps
 from negforge.records import NEGATIVES, Kind
 from negforge.sinks import Outcome
 from negforge.store import DatasetSink
+from negforge.tables import plain_batches
 
 # -- tables ------------------------------------------------------------------------------------------------------------
 
@@ -227,6 +229,20 @@ def drop_few(path: str) -> None:
         texts = row.with_columns(negative=pl.format("{} {}", pl.lit("long text " * 60), pl.lit(batch)))
         sink.write(texts.filter(pl.int_range(pl.len()) % 100 == 0))
     sink.finish([], {})
+
+
+def read_much(path: str) -> None:
+    """Read a Parquet file of 60 MB that compression does not shrink, and print by how many MB memory grew on the way."""
+    draw = np.random.default_rng(0)
+    with pq.ParquetWriter(path, pa.schema([("text", pa.string())])) as writer:
+        for _ in range(60):
+            texts = [draw.bytes(750_000).hex()[:1_000_000]]
+            writer.write_table(pa.table({"text": texts}), row_group_size=1)
+    sizes = []
+    for _ in plain_batches(Path(path), 1):
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+        sizes.append(int(status.partition("RssAnon:")[2].split()[0]) >> 10)
+    sys.stdout.write(str(max(sizes) - max(sizes[:10])))
 
 
 # -- work of pools -----------------------------------------------------------------------------------------------------

@@ -7,6 +7,8 @@ import gzip
 import io
 import json
 import math
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from hypothesis import strategies as st
 from negforge.errors import InputError
 from negforge.formats import READERS, fitted, merged, sniffed, without_null
 from tests import strategies
+from tests.conftest import ROOT
 
 ROWS = 3  # a batch, so that small files have several
 
@@ -515,3 +518,15 @@ def test_formats_are_told_from_their_first_bytes() -> None:
         b"a b,c\td\n": "csv",
     }
     assert {head: sniffed(head) for head in told} == told
+
+
+def test_a_large_parquet_file_is_not_held_in_memory(tmp_path: Path) -> None:
+    """What was read of it is let go: memory does not grow with the file (pola-rs/polars#25607, ray-project/ray#48104)."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.children", "read_much", str(tmp_path / "x.parquet")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert int(done.stdout) < 15
