@@ -328,7 +328,7 @@ def test_bytes_that_are_no_utf8_are_named(form: str) -> None:
     error = refusal(form, rows[form].encode("latin1"))
     assert error.what == f"given.{form} is not UTF-8"
     assert "line 2: byte 0xe9 in b'" in error.where
-    assert error.mend == "convert it, for example: iconv -f latin1 -t utf-8"
+    assert error.mend == "mend that line, or drop it by --max-bad-rows 1; if all lines are so: iconv -f latin1 -t utf-8"
     assert "iconv -f utf-16" in refusal(form, rows[form].encode("utf-16")).mend
 
 

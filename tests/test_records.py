@@ -177,7 +177,7 @@ def test_null_and_blank_cells_are_named(name: str, cell: str | None) -> None:
     error = refusal(PAIRS, 100, **columns)
     assert error.what == f"column '{name}' is null or blank"
     assert error.where == "given.jsonl row 102"
-    assert error.mend == "give the value or remove the row"
+    assert error.mend == "give the value, or drop the row by --max-bad-rows N"
 
 
 def test_how_many_rows_are_blank_is_told() -> None:

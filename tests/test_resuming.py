@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 import subprocess
+import sys
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -456,7 +457,10 @@ def test_the_commands_of_a_plan_make_what_the_pipeline_makes(tmp_path: Path) -> 
     script = "\n".join(step["command"] for step in planned)
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     subprocess.run(
-        ["bash", "-euc", f'negforge() {{ python -m negforge "$@"; }}\n{script}'], cwd=tmp_path / "other", check=True, env=environment
+        ["bash", "-euc", f'negforge() {{ {sys.executable} -m negforge "$@"; }}\n{script}'],
+        cwd=tmp_path / "other",
+        check=True,
+        env=environment,
     )
     manifest = Dataset(tmp_path / "other" / "out" / "dataset").manifest(1)
     assert manifest["digests"] == made["dataset"].outcome.digests

@@ -144,7 +144,7 @@ def test_operators_lists_and_shows() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "mend"), [("bm25", "did you mean mine.bm25?"), ("tpo", "did you mean top?"), ("qqqq", "negforge operators lists")]
+    ("name", "mend"), [("mine.bm26", "did you mean mine.bm25?"), ("tpo", "did you mean top?"), ("qqqq", "negforge operators lists")]
 )
 def test_a_misspelt_operator_is_suggested(name: str, mend: str) -> None:
     """Exit 2 and the nearest name."""
