@@ -118,7 +118,11 @@ def run_stage(
             outcome = sink.finish([*run.history(), entry], counts)
         except BaseException:
             if sink is not None:
-                sink.abort()
+                try:
+                    sink.abort()
+                except BaseException:  # one interrupt may be heard twice, by Python and by Polars
+                    sink.abort()
+                    raise
             raise
         finally:
             progress.close()
