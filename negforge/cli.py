@@ -197,15 +197,27 @@ def run(
 
 @app.command(cls=Command, context_settings=SETTINGS)
 def show(
-    dataset: Annotated[str, typer.Argument(metavar="DIR", help="A dataset folder; DIR@v2 for an older version.", show_default=False)],
-    rows: Annotated[int, typer.Option("--rows", min=0, help="How many rows to show.")] = 3,
-    json_: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
-    croissant: Annotated[bool, typer.Option("--croissant", help="Print its metadata as Croissant JSON-LD.")] = False,
+    table: Annotated[
+        str,
+        typer.Argument(
+            metavar="TABLE",
+            help="A dataset folder (DIR, DIR@v2), a file, a glob, hf://OWNER/NAME, or - for standard input.",
+            show_default=False,
+        ),
+    ],
+    rows: Annotated[int, typer.Option("--rows", metavar="N", min=0, help="How many rows to show.")] = 3,
+    dropped: Annotated[bool, typer.Option("--dropped", help="Show dropped rows in place of kept ones: the first of each reason.")] = False,
+    json_: Annotated[bool, typer.Option("--json", help="Print the manifest, or of a file what would stand there, as JSON.")] = False,
+    croissant: Annotated[bool, typer.Option("--croissant", help="Print a dataset's metadata as Croissant JSON-LD.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress.")] = False,
 ) -> int:
-    """Show a dataset: its versions, counts, stages and first rows."""
-    from negforge.showing import show_dataset
+    """Show a dataset or any other table: versions, counts, reasons of what was dropped, stages and first rows."""
+    from negforge.report import drawable
+    from negforge.showing import show_table
 
-    sys.stdout.write(show_dataset(dataset, rows=rows, as_json=json_, as_croissant=croissant))
+    interruptible()
+    show = drawable(sys.stderr) and not quiet
+    sys.stdout.write(show_table(table, rows=rows, dropped=dropped, as_json=json_, as_croissant=croissant, show_progress=show))
     return 0
 
 
@@ -285,7 +297,7 @@ def diff(
         str, typer.Argument(metavar="A", help="A dataset, DIR@v1, or a file; alone: a version, against its parent.", show_default=False)
     ],
     after: Annotated[str | None, typer.Argument(metavar="[B]", help="What to compare it with.", show_default=False)] = None,
-    rows: Annotated[int, typer.Option("--rows", min=0, help="How many rows to show under each heading.")] = 0,
+    rows: Annotated[int, typer.Option("--rows", metavar="N", min=0, help="How many rows to show under each heading.")] = 0,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit 1 if the rows differ.")] = False,
     max_memory: _MaxMemory = None,
     json_: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,

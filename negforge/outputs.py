@@ -16,7 +16,7 @@ import pyarrow as pa
 from negforge.errors import OptionError, UsageError, listed, near
 from negforge.formats import read_notes, schema_of
 from negforge.options import Settings
-from negforge.records import KINDS, Kind
+from negforge.records import KINDS, Kind, kinds_of
 from negforge.runner import EXPORT, Stage
 from negforge.tables import dropped_twin, format_of
 
@@ -94,9 +94,7 @@ def _table_held(handle: IO[bytes], form: str, makes: Kind) -> str:
 def _text_held(handle: IO[bytes], form: str, makes: Kind, reads: Kind | None) -> str:
     """What a text file holds, or nothing if it may be replaced."""
     names = _names(handle.readline(_HEAD_BYTES), form)
-    # The columns of negatives are those of pairs and more.
-    held = [kind for kind in KINDS.values() if {*kind.required} <= {*names}]
-    held = [kind for kind in held if not any({*kind.required} < {*other.required} for other in held)]
+    held = kinds_of(names)
     if makes in held or (makes is EXPORT and (not held or reads in held)):
         return ""
     return f"it is a table of {held[0].name}" if held else f"its columns: {listed(names)}" if names else "it is no table"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
 
@@ -293,6 +293,14 @@ NEGATIVES = Kind(
     ),
 )
 KINDS = {kind.name: kind for kind in (PAIRS, CORPUS, TRIPLES, CONCEPTS, GRAPHS, ANSWERS, NEGATIVES)}
+
+
+def kinds_of(columns: Iterable[str]) -> list[Kind]:
+    """The kinds that a table with these columns may be, without those of which another asks for the same columns and more."""
+    found = [kind for kind in KINDS.values() if {*kind.required} <= {*columns}]
+    # The columns of negatives are those of pairs and more.
+    return [kind for kind in found if not any({*kind.required} < {*other.required} for other in found)]
+
 
 Batches = Callable[[int], Iterator[pl.DataFrame]]
 

@@ -340,16 +340,20 @@ def _escape(char: str) -> str:
     return f"\\u{ord(char):04x}" if ord(char) < 0x10000 else json.dumps(char)[1:-1]
 
 
-def preview(frame: pl.DataFrame, stream: TextIO) -> None:
-    """The first rows as a table that fits the terminal."""
+def preview(frame: pl.DataFrame, stream: TextIO, first: tuple[str, ...] = ()) -> None:
+    """The first rows as a table that fits the terminal. first: columns to begin with; of the others, those that hold anything."""
     from rich.console import Console
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    shown = [name for name in ("anchor", "positive", "negative", "label", "title", "text", "id") if name in frame.columns][:4]
-    table = RichTable(box=None, pad_edge=False)
+    order = (
+        ("anchor", "negative", "positive", "text", "id") if first else ("anchor", "positive", "negative", "label", "title", "text", "id")
+    )
+    shown = [*first, *(name for name in order if name in frame.columns and (not first or frame[name].null_count() < frame.height))][:4]
+    # Without colour rich would still print bold.
+    table = RichTable(box=None, pad_edge=False, header_style="none" if os.environ.get("NO_COLOR") else "table.header")
     for name in shown or frame.columns[:4]:
-        table.add_column(name, overflow="ellipsis", no_wrap=True, ratio=1 if name != "label" else None)
+        table.add_column(name, overflow="ellipsis", no_wrap=True, ratio=1 if name not in ("label", "drop_reason") else None)
     for row in frame.select(shown or frame.columns[:4]).rows():
         table.add_row(*(Text(printable(str(cell))) for cell in row))
     console = Console(file=stream)

@@ -1,4 +1,4 @@
-"""What `show` and `operators show` print: a dataset's state, an operator's manual. It imports late: help pages come here."""
+"""What `show` and `operators show` print: a table's state, an operator's manual. It imports late: help pages come here."""
 
 from __future__ import annotations
 
@@ -6,50 +6,55 @@ import io
 import shlex
 import shutil
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from negforge.errors import UsageError
 from negforge.options import declared_options, json_schema, metavar, plain_shape
 from negforge.registry import Operator
-from negforge.report import counted, document, preview, printable, printed
+from negforge.report import document, preview, printable, printed, reasons
 
 
-def show_dataset(spec: str, *, rows: int, as_json: bool, as_croissant: bool = False) -> str:
-    """A dataset's versions, counts, stages and first rows, as text, as its manifest or as Croissant."""
-    import polars as pl
+def show_table(
+    spec: str, *, rows: int, dropped: bool = False, as_json: bool = False, as_croissant: bool = False, show_progress: bool = False
+) -> str:
+    """A table's state and first rows as text; its manifest as JSON, or as Croissant. spec, rows, dropped: as `looking.look`."""
+    from negforge.looking import look
 
-    from negforge.store import dataset_named
-
-    dataset, version = dataset_named(spec)
-    source = dataset.source(version)
-    number = int(source.name.rpartition("@v")[2])
-    manifest = dataset.manifest(number)
+    found = look(spec, rows=rows, dropped=dropped, show_progress=show_progress)
+    manifest = found.manifest
+    if as_croissant:
+        if found.folder is None:
+            raise UsageError("--croissant is for a dataset", f"{spec} is none", "name a dataset folder, or leave it out")
+        return document(croissant_of(found.folder, manifest))
     if as_json:
         return document(manifest)
-    if as_croissant:
-        return document(croissant_of(dataset.path, manifest))
-    have = ", ".join(f"v{one}" for one in dataset.versions())
-    dropped = manifest["dropped"]
-    lines = [
-        f"{dataset.path}: {manifest['kind']}, v{number} of {have}, made {manifest['created']}",
-        f"  {counted(manifest['rows'], 'row')} in data/v{number}, in {counted(len(manifest['shards']), 'shard')}",
-        f"  {dropped['rows']:,} dropped and {dropped['other_labels']:,} of another label in .negforge/v{number}/dropped",
-        f"  rows_digest {manifest['digests']['rows_digest']}",
-        "  stages:",
-    ]
+    lines = found.head[:1]
+    lines += [line for one in [*found.head[1:], *_contents(manifest.get("contents", {}))] for line in wrapped(one, 2)]
+    lines += ["  stages:"] if manifest["stages"] else []
     for stage in manifest["stages"]:
         third = {title: one.get("distribution", f"file {one['file']}") for title, one in stage.get("third_party", {}).items()}
-        options = ", ".join(f"{key} {value}" for key, value in stage["options"].items() if value is not None)
-        lines += wrapped(f"{stage['stage']}: seed {stage['seed']}{', ' if options else ''}{options}", 4)
-        lines += wrapped(_counts(stage["counts"]), 6)
+        options = ", ".join(f"{key} {value}" for key, value in stage.get("options", {}).items() if value is not None)
+        lines += wrapped(f"{stage['stage']}: seed {stage.get('seed', 0)}{', ' if options else ''}{options}", 4)
+        lines += wrapped(_counts(stage.get("counts", {})), 6)
         lines += [f"      third party: {title} of {origin}" for title, origin in third.items()]
     text = io.StringIO()
     text.writelines(printable(line) + "\n" for line in lines)
-    first = next(source.batches(max(rows, 1)), pl.DataFrame()).head(rows)
-    if rows and first.height and manifest["rows"]:
+    examples = found.dropped if dropped else found.kept
+    if examples.height:
         text.write("\n")
-        preview(first, text)
+        preview(examples, text, first=("drop_reason", "drop_value") if dropped else ())
     return text.getvalue()
+
+
+def _contents(contents: dict[str, Any]) -> Iterator[str]:
+    """How many rows of which operator have which label, and by which operator how many were dropped for which reason."""
+    for name, by, what, words in (("labels", "operator", "label", "rows of"), ("drops", "by", "reason", "dropped by")):
+        found: dict[str, dict[str, int]] = {}
+        for one in contents.get(name, []):
+            found.setdefault(one[by], {})[one[what]] = one["rows"]
+        yield from (f"{words} {operator}: {reasons(counts)}" for operator, counts in found.items())
 
 
 def croissant_of(path: Path, manifest: dict[str, Any]) -> dict[str, Any]:

@@ -208,7 +208,7 @@ def test_completion_knows_operators_and_choices() -> None:
         ("run p.toml --sede 1", "negforge run has no option '--sede'", "did you mean --seed?"),
         ("run p.toml again", "got unexpected extra argument(s) (again)", "negforge run --help"),
         ("run", "missing argument 'FILE.toml'", "negforge run --help"),
-        ("show", "missing argument 'DIR'", "negforge show --help"),
+        ("show", "missing argument 'TABLE'", "negforge show --help"),
         ("show x --rows -1", "--rows: Input should be greater than or equal to 0", "negforge show --help"),
         ("show x --rows many", "--rows: Input should be a valid integer", "negforge show --help"),
         ("generate mine.bm25 {p} --corpus {c} --depth abc", "--depth takes a whole number of at least 1, not 'abc'", "--depth N: How many"),

@@ -1,4 +1,4 @@
-"""`show` prints a dataset's state, `operators show` an operator's manual."""
+"""`show` prints a table's state, `operators show` an operator's manual."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from negforge import registry
 from negforge.registry import Operator
 from negforge.showing import example, facts, manual, reflowed
-from tests.shell import call, good
+from tests.shell import call, good, on_terminal, shell
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,10 @@ def test_show_json_is_the_manifest(tables: Path) -> None:
         ("sett", 3, ["there is no folder", "did you mean set?"]),
         ("nowhere/at/all", 3, ["there is no folder", "check the path"]),
         (".", 3, ["is not a dataset of negforge"]),
-        ("pairs.parquet", 3, ["is a file, not a dataset folder"]),
+        ("pairz.parquet", 3, ["there is no file", "did you mean", "pairs.parquet?"]),
+        ("*.parq", 3, ["no file matches"]),
+        ("README.md", 3, ["has no known format"]),
+        ("*.parquet", 3, ["these are tables of several kinds"]),
         ("set@v9", 3, ["has no version v9", "it has v1, v2"]),
         ("set@vx", 2, ["names no version", "set@v1"]),
         ("nowhere@v1", 3, ["there is no folder"]),
@@ -83,9 +86,96 @@ def test_show_json_is_the_manifest(tables: Path) -> None:
 )
 def test_show_what_is_no_dataset(tables: Path, spec: str, code: int, words: list[str]) -> None:
     """A missing folder, one that is something else, and a missing version are told apart; stdout stays empty."""
+    (tables / "README.md").touch()
     done = call("show", str(tables / spec) if spec != "." else str(tables))
     assert (done.code, done.out) == (code, "")
     assert all(word in done.err for word in words), done.err
+
+
+def test_show_a_file_tells_what_a_dataset_tells(tables: Path) -> None:
+    """Kind, rows by operator and label, drops by reason, stages with options and first rows, of any file that has them."""
+    for name in ("best.parquet", "best.arrow", "best.jsonl", "best.csv"):
+        folder = tables / name.replace(".", "-")
+        good("filter", "top", tables / "negatives.parquet", "--k", "2", "-o", folder / name)
+        out = good("show", folder / name).out.replace("\n      ", " ")
+        assert out.startswith(f"{folder / name}: negatives\n")
+        kept = pl.read_parquet(tables / "best-parquet/best.parquet")
+        lost = pl.read_parquet(folder / "best.dropped.parquet")
+        assert f"  {kept.height} rows, {lost.height} dropped\n" in out
+        labels = dict(sorted(kept["label"].value_counts().iter_rows(), key=lambda one: -one[1]))
+        assert "  rows of mine.bm25: " + ", ".join(f"{label} {rows}" for label, rows in labels.items()) + "\n" in out
+        assert f"  dropped by filter top: beyond-k {lost.height}\n" in out
+        assert "    filter top: seed 0, k 2, by rank, order auto seen " in out
+        assert out.splitlines()[-4].split() == ["anchor", "positive", "negative", "label"]
+
+
+def test_show_a_file_as_json_is_as_a_manifest(tables: Path) -> None:
+    """Its counts, contents and stages are under the keys that a dataset's manifest has them under."""
+    good("filter", "top", tables / "negatives.parquet", "--k", "2", "-o", tables / "two.parquet")
+    found = json.loads(good("show", tables / "two.parquet", "--json").out)
+    manifest = json.loads((tables / "set/.negforge/v2/manifest.json").read_text(encoding="utf-8"))
+    assert {*found} - {*manifest} == {"name"}
+    assert found["stages"] == manifest["stages"]
+    assert found["digests"]["dropped_digest"] == manifest["digests"]["dropped_digest"]
+    assert found["contents"]["drops"] == manifest["contents"]["drops"]
+    assert sum(one["rows"] for one in found["contents"]["labels"]) == found["rows"]
+
+
+def test_show_a_pipe(tables: Path) -> None:
+    """What comes through a pipe is shown with its history and its dropped rows; the rows end here."""
+    done = shell(f"negforge filter top {tables}/negatives.parquet --k 1 -q | negforge show -", tables)
+    assert done.code == 0, done.err
+    assert done.out.startswith("standard input: negatives\n")
+    assert "  dropped by filter top: beyond-k " in done.out
+    assert "    filter top: seed 0, k 1" in done.out
+
+
+def test_show_dropped_rows(tables: Path) -> None:
+    """The first ones of each reason, with the reason and what condemned them, from a dataset, a file and a file of text."""
+    good("filter", "top", tables / "negatives.parquet", "--k", "2", "-o", tables / "k2.parquet")
+    for place in ("d.parquet", "d", "d-text/d.jsonl"):
+        good("filter", "where", tables / "k2.parquet", "--keep", "rank < 2", "-o", tables / place)
+        out = good("show", tables / place, "--dropped", "--rows", "2").out
+        lines = out.splitlines()
+        head = next(number for number, line in enumerate(lines) if line.startswith("drop_reason "))
+        assert lines[head].split() == ["drop_reason", "drop_value", "anchor", "negative"]
+        reasons = [line.split()[0] for line in lines[head + 1 :]]
+        counts = pl.read_parquet(tables / "d.dropped.parquet")["drop_reason"].value_counts()
+        assert counts.height == 2
+        assert {name: reasons.count(name) for name in reasons} == {name: min(2, rows) for name, rows in counts.iter_rows()}
+
+
+def test_show_what_negforge_did_not_write(tables: Path) -> None:
+    """A table of others: its rows and columns, what kind it may be by its columns, and no digest that would promise anything."""
+    out = good("show", "sample_data/pairs.jsonl").out
+    assert out.startswith("sample_data/pairs.jsonl: pairs by its columns, not written by negforge\n  80 rows\n  columns: id, ")
+    assert "rows_digest" not in out
+    (tables / "q.csv").write_text("question,reply\nwhy,so\n", encoding="utf-8")
+    assert good("show", tables / "q.csv").out.startswith(f"{tables}/q.csv: not written by negforge\n  1 row\n  columns: question, reply\n")
+
+
+def test_dropped_rows_of_another_text_are_not_shown(tables: Path) -> None:
+    """A file of text that was edited is no longer what the rows beside it came from."""
+    folder = tables / "edited"
+    good("filter", "top", tables / "negatives.parquet", "--k", "1", "-o", folder / "n.jsonl")
+    lines = (folder / "n.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    (folder / "n.jsonl").write_text("".join(lines[1:]), encoding="utf-8")
+    assert good("show", folder / "n.jsonl").out.startswith(f"{folder}/n.jsonl: negatives by its columns, not written by negforge\n")
+
+
+def test_croissant_is_for_datasets(tables: Path) -> None:
+    """A file has no address and no card."""
+    done = call("show", tables / "pairs.parquet", "--croissant")
+    assert (done.code, done.out) == (2, "")
+    assert "--croissant is for a dataset" in done.err
+
+
+@pytest.mark.parametrize(("variable", "bold"), [("NO_COLOR", False), ("OTHER", True)])
+def test_no_color_is_plain(variable: str, bold: bool, tables: Path) -> None:
+    """With NO_COLOR a table on a terminal has no escape, bold neither; but for the one that clears the line of progress."""
+    done = on_terminal(["filter", "top", tables / "negatives.parquet", "--k", "1"], env={variable: "1"})
+    assert ("\x1b[1m" in done.out) is bold
+    assert ("\x1b[" in done.out.replace("\r\x1b[K", "")) is bold
 
 
 def test_what_a_dataset_holds_cannot_steer_the_terminal(tmp_path: Path) -> None:
