@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import functools
 import glob
-import hashlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -33,7 +32,7 @@ from negforge.progress import Progress
 from negforge.records import DROP_NAMES, KINDS, NEGATIVES, Kind
 from negforge.report import Counts, counted
 from negforge.runner import EXPORT
-from negforge.sinks import Digests, split_dropped
+from negforge.sinks import Digests, sha256, split_dropped
 from negforge.store import Dataset, dataset_named, files_of, ordered_before
 from negforge.tables import dropped_twin, format_of, open_sources, plain_batches
 
@@ -186,8 +185,7 @@ def _whole(file: _File, version: int, manifest: dict[str, Any]) -> tuple[list[Fi
     what = f"{file.path} is not the file v{version} was published with"
     try:
         size = file.path.stat().st_size
-        with file.path.open("rb") as handle:
-            digest = hashlib.file_digest(handle, "sha256").hexdigest()
+        digest = sha256(file.path)
     except FileNotFoundError:
         return [Finding("file", f"{file.path} is missing", f"v{version} was published with it", _RESTORE)], False
     except OSError as error:

@@ -12,7 +12,7 @@ import polars as pl
 from negforge.errors import NegforgeError
 from negforge.inputs import sources_of
 from negforge.runner import Stage
-from negforge.tables import format_of
+from negforge.tables import SIDECARS, format_of
 
 _MOST = 50  # files of a folder that are looked into for a table to go with the one just written
 
@@ -82,7 +82,7 @@ def _mine(pairs: Path, corpus: Path) -> list[str]:
 def _tables(folder: Path, kind: str) -> Iterator[Path]:
     """Tables of that kind that negforge wrote into a folder."""
     for path in sorted(folder.glob("*.parquet"))[:_MOST]:
-        if not path.name.endswith((".dropped.parquet", ".provenance.parquet")) and _kind(path) == kind:
+        if not path.name.endswith(tuple(f".{name}.parquet" for name in SIDECARS)) and _kind(path) == kind:
             yield path
 
 

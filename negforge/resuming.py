@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import glob
-import hashlib
 import itertools
 import json
 import logging
@@ -31,16 +30,15 @@ from negforge.errors import InputError, StorageError, UsageError
 from negforge.options import UNRECORDED, settings_of, size_bytes
 from negforge.report import Counts, Report
 from negforge.runner import Made, Stage
-from negforge.sinks import Outcome, sync
+from negforge.sinks import Outcome, sha256, sync, write_atomically
 from negforge.store import Dataset
-from negforge.tables import dropped_twin, format_of, version_of
+from negforge.tables import SIDECARS, dropped_twin, format_of, sidecar, version_of
 
 _log = logging.getLogger(__name__)
 _LIMIT = "50GiB"
 _SEGMENT_BYTES = 1 << 25
 _SEGMENT_SECONDS = 5.0
 _SETTLED_NS = 2_000_000_000  # a file changed so lately may change again within one tick of its clock
-_SIDECARS = ("dropped", "provenance")
 _MADE_WITH = ("negforge", "polars", "pyarrow", "tantivy")
 
 
@@ -55,7 +53,7 @@ def file_digest(path: Path) -> str:
         known = memo.read_text(encoding="ascii")
         if len(known) == 64:
             return known
-    found = _sha256(path)
+    found = sha256(path)
     if before == _stamp(path) and time.time_ns() - max(before[1:3]) > _SETTLED_NS:
         with contextlib.suppress(OSError):  # a memory that cannot be kept costs time alone
             memo.parent.mkdir(parents=True, exist_ok=True)
@@ -74,11 +72,6 @@ def _code() -> str:
     """The digest of our own source: who edits it, or takes a later one, sees what it does."""
     sources = sorted(registry.OURS.folder.rglob("*.py"))
     return rng.blake(*(part for path in sources for part in (str(path.relative_to(registry.OURS.folder)), path.read_bytes())))
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def input_digest(spec: Any, outputs: Iterable[Path] = ()) -> str | None:
@@ -200,7 +193,7 @@ class Entry:
         """Remember that the stage is done, and forget its journal."""
         files = {name: file_digest(path) for name, path in self._written(report.outcome.version).items()}
         record = {"stage": report.stage, "counts": report.counts, "seconds": report.seconds, "outcome": asdict(report.outcome)}
-        _write(self._record, json.dumps({**record, "files": files}))
+        write_atomically(self._record, json.dumps({**record, "files": files}).encode())
         shutil.rmtree(self.path / "part", ignore_errors=True)
 
     def journal(self) -> Journal:
@@ -213,8 +206,7 @@ class Entry:
             dataset = Dataset(Path(str(self.output)))
             return {path: dataset.path / path for path in dataset.files(version)}
         main = Path(self.output) if self.output is not None else self.rows
-        stem = dropped_twin(main).name.removesuffix(".dropped.parquet")
-        beside = [main.with_name(f"{stem}.{name}.parquet") for name in _SIDECARS]
+        beside = [sidecar(main, name) for name in SIDECARS]
         return {path.name: path for path in (main, *(one for one in beside if one.exists()))}
 
 
@@ -244,15 +236,6 @@ def trim() -> None:
             finally:
                 for lock in locks:
                     os.close(lock)
-
-
-def _write(path: Path, text: str) -> None:
-    fresh = path.with_name(f".{path.name}")
-    with storage(path), fresh.open("w", encoding="utf-8") as handle:
-        handle.write(text)
-        handle.flush()
-        os.fsync(handle.fileno())
-    fresh.replace(path)
 
 
 # -- stages that were broken off ---------------------------------------------------------------------------------------
@@ -290,7 +273,7 @@ class Journal:
         rows = self._folder / f"{number:05d}.arrow"
         try:
             segment: dict[str, Any] = json.loads(rows.with_suffix(".json").read_text(encoding="utf-8"))
-            return segment if _sha256(rows) == segment["sha256"] else None
+            return segment if sha256(rows) == segment["sha256"] else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
@@ -347,9 +330,8 @@ class Journal:
         with storage(self._folder):
             self._open.close()
             sync(self._open.path)
-            segment = {"sha256": _sha256(self._open.path), "rows": self._open.rows, "results": self._results}
-            _write(self._open.path.with_suffix(".json"), json.dumps(segment))
-            sync(self._folder)
+            segment = {"sha256": sha256(self._open.path), "rows": self._open.rows, "results": self._results}
+            write_atomically(self._open.path.with_suffix(".json"), json.dumps(segment).encode())
         self._segments.append(segment)
         self._open, self._results, self._bytes = None, [], 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import filecmp
+import hashlib
 import json
 import os
 import sys
@@ -25,7 +26,7 @@ from negforge.formats import METADATA, History, as_type
 from negforge.options import Settings
 from negforge.records import DROP_NAMES, Kind
 from negforge.report import steerless
-from negforge.tables import dropped_twin, format_of
+from negforge.tables import SIDECARS, format_of, sidecar
 
 ROWS_A_GROUP = 50_000
 _PLAIN_NUMBERS = (pa.int32(), pa.int64(), pa.float32(), pa.float64())  # those that Parquet has itself
@@ -235,6 +236,24 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def write_atomically(path: Path, data: bytes, fresh: Path | None = None) -> None:
+    """Write a file that is whole or not there. fresh: where it is made; on the same disk, beside the file unless given."""
+    fresh = fresh or path.with_name(f".{path.name}")
+    with storage(path), fresh.open("wb") as handle:
+        handle.write(data)
+        handle.flush()
+        os.fsync(handle.fileno())
+    with storage(path):
+        fresh.replace(path)
+        sync(path.parent)
+
+
+def sha256(path: Path) -> str:
+    """The sha256 of a file's bytes. Raises OSError."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 class Sink:
@@ -495,13 +514,12 @@ class FileSink(Sink):
                 os.fsync(self._text.fileno())
                 self._text.close()
             changed = False
-            stem = dropped_twin(self._path).name.removesuffix(".dropped.parquet")
             for name, shard in self._asides.items():
                 shard.close({"kind": self.kind.name, "history": history, **digests})
-                changed |= _replace(shard.path, self._path.with_name(f"{stem}.{name}.parquet"))
+                changed |= _replace(shard.path, sidecar(self._path, name))
             changed |= _replace(self._main, self._path)
-            for name in {"dropped", "provenance"} - self._asides.keys():
-                _remove_stale(self._path.with_name(f"{stem}.{name}.parquet"))
+            for name in {*SIDECARS} - self._asides.keys():
+                _remove_stale(sidecar(self._path, name))
             sync(self._path.parent)
             self._scratch.close()
         return self._outcome(str(self._path), unchanged=not changed)
@@ -511,11 +529,11 @@ class FileSink(Sink):
         self._scratch.close()
 
 
-def _remove_stale(sidecar: Path) -> None:
+def _remove_stale(path: Path) -> None:
     """Remove the sidecar of an earlier run; a file of that name that is not ours stays."""
     with contextlib.suppress(OSError, pa.ArrowInvalid):
-        if METADATA in (pq.read_metadata(sidecar).metadata or {}):
-            sidecar.unlink()
+        if METADATA in (pq.read_metadata(path).metadata or {}):
+            path.unlink()
 
 
 def _replace(new: Path, old: Path) -> bool:

@@ -10,10 +10,10 @@ import polars as pl
 from negforge.errors import InputError
 from negforge.records import CORPUS, conform, free_name
 from negforge.tables import Source
+from negforge.text import CJK
 
 Span = tuple[int, int]
-# Chinese and Japanese have no blanks between words: each character counts as one.
-_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]|[^\s\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]+")
+_WORD = re.compile(rf"[{CJK}]|[^\s{CJK}]+")
 _CLOSING = "\"')\\]\u00bb\u2019\u201d"
 # A full stop after a single letter or a title, or before a small letter, ends no sentence; a blank line always does.
 _ABBREVIATION = r"(?<!\b[A-Za-z])(?<!\b(?:Mr|Ms|Dr|St|No|vs|cf|Jr|Sr))(?<!\b(?:Mrs|Fig|etc|Vol))(?<!\bProf)"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import json
 import math
 import os
@@ -31,7 +30,7 @@ from negforge.engine import Partitioner, Scratch, collect, hold, is_left, machin
 from negforge.errors import InputError, NewerFormatError, UsageError, did_you_mean
 from negforge.formats import History
 from negforge.records import DROP_NAMES, Kind
-from negforge.sinks import Outcome, ParquetShard, Sink, plain_schema, row_bytes, split_dropped, sync
+from negforge.sinks import Outcome, ParquetShard, Sink, plain_schema, row_bytes, sha256, split_dropped, sync, write_atomically
 from negforge.tables import Source, plain_batches
 
 FORMAT = 1
@@ -132,8 +131,7 @@ class Dataset:
                 path = self.path / file["path"]
                 if file["path"] not in checked:
                     self._check_size(file, version)
-                    with path.open("rb") as handle:
-                        found = hashlib.file_digest(handle, "sha256").hexdigest()
+                    found = sha256(path)
                     if found != file["sha256"]:
                         raise tampered(path, version, f"its sha256 begins {found[:12]}, not {file['sha256'][:12]}")
                     checked.add(file["path"])
@@ -223,7 +221,7 @@ class Dataset:
             folder.rename(claim / folder.name)
         for folder in (self.path / "data", claim, self.inner, self.path):
             sync(folder)
-        _write_atomically(claim / "manifest.json", json.dumps(manifest, indent=1) + "\n", stage)
+        write_atomically(claim / "manifest.json", (json.dumps(manifest, indent=1) + "\n").encode(), stage.file("manifest.json"))
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
@@ -244,10 +242,7 @@ class Dataset:
 
     def _is_whole(self, file: dict[str, Any]) -> bool:
         path = self.path / file["path"]
-        if not path.is_file() or path.stat().st_size != file["bytes"]:
-            return False
-        with path.open("rb") as handle:
-            return bool(hashlib.file_digest(handle, "sha256").hexdigest() == file["sha256"])
+        return bool(path.is_file() and path.stat().st_size == file["bytes"] and sha256(path) == file["sha256"])
 
     def _heal(self, stage: Scratch) -> None:
         """Empty claims of writers that died, whose numbers stay taken, and derive HEAD and the card anew if they are stale."""
@@ -369,18 +364,9 @@ def tampered(path: Path, version: int, why: str) -> InputError:
 
 
 def _write_if_changed(path: Path, text: str, stage: Scratch) -> None:
-    if not path.exists() or path.read_bytes() != text.encode(errors=KEEP):
-        _write_atomically(path, text, stage)
-
-
-def _write_atomically(path: Path, text: str, stage: Scratch) -> None:
-    fresh = stage.file(path.name)
-    with fresh.open("wb") as handle:
-        handle.write(text.encode(errors=KEEP))
-        handle.flush()
-        os.fsync(handle.fileno())
-    fresh.replace(path)
-    sync(path.parent)
+    data = text.encode(errors=KEEP)
+    if not path.exists() or path.read_bytes() != data:
+        write_atomically(path, data, stage.file(path.name))
 
 
 def order_frame(frame: pl.DataFrame, key: rng.U64, kind: Kind) -> tuple[pl.DataFrame, rng.U64]:
@@ -577,14 +563,11 @@ class DatasetSink(Sink):
 
     def _describe(self, shard: ParquetShard) -> dict[str, Any]:
         """A written file as the manifest names it; its path is that in the stage until it is published."""
-        with shard.path.open("rb") as handle:
-            digest = hashlib.file_digest(handle, "sha256").hexdigest()
-        path = str(shard.path.relative_to(self._stage.path))
         return {
-            "path": path,
+            "path": str(shard.path.relative_to(self._stage.path)),
             "rows": shard.rows,
             "bytes": shard.path.stat().st_size,
-            "sha256": digest,
+            "sha256": sha256(shard.path),
             "memory_bytes": shard.memory_bytes,
         }
 

@@ -32,6 +32,7 @@ History = formats.History
 METADATA = formats.METADATA
 _ALIASES = {"ndjson": "jsonl", "pq": "parquet", "feather": "arrow", "ipc": "arrow"}
 _OUT_OF_ORDER = ("parquet", "arrow")  # formats that say what they hold, and are not read from front to back
+SIDECARS = ("dropped", "provenance")
 _HEAD_BYTES = 4096  # of a pipe, that its format is told from
 
 Opener = Callable[[], IO[bytes]]
@@ -229,10 +230,15 @@ def _describe(source: Source, schema: pa.Schema, path: Path | None) -> None:
         source.rows = _parquet_rows(twin)
 
 
+def sidecar(path: Path, name: str) -> Path:
+    """Where a sidecar of a single file lies: `dropped`, the rows dropped, or `provenance`, where an export's rows came from."""
+    stem = path.name.removesuffix(".gz").removesuffix(".zst").rpartition(".")[0]
+    return path.with_name(f"{stem}.{name}.parquet")
+
+
 def dropped_twin(path: Path) -> Path:
     """Where the dropped rows of a single file lie."""
-    name = path.name.removesuffix(".gz").removesuffix(".zst")
-    return path.with_name(f"{name.rpartition('.')[0]}.dropped.parquet")
+    return sidecar(path, "dropped")
 
 
 def plain_batches(path: Path, rows: int) -> Iterator[pl.DataFrame]:

@@ -77,6 +77,8 @@ _SPELLINGS = {
     "\u2026": "...",
     "\u00a0": " ",
 }
+# Chinese and Japanese have no blanks between words: what counts words takes each character for one.
+CJK = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
 _RAISED = "\u2070\u00b9\u00b2\u00b3\u2074-\u2079"
 _LOWERED = "\u2080-\u2089"
 # Fractions, circled digits and the like: every numeral that NFKC would run into the digits beside it.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +27,15 @@ settings.load_profile("negforge")
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Indexes of test corpora stay out of the user's cache; one folder a worker process."""
     os.environ["NEGFORGE_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="module")
+def own_scratch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What the tests of a file spill lies in one folder, removed after them."""
+    before, tempfile.tempdir = tempfile.tempdir, str(tmp_path_factory.mktemp("scratch"))
+    yield
+    shutil.rmtree(tempfile.tempdir)
+    tempfile.tempdir = before
 
 
 @pytest.fixture(scope="session")

@@ -5,16 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import polars as pl
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from negforge import rng
 from negforge.records import ANSWERS, CONCEPTS, CORPUS, DROP_NAMES, GRAPHS, NEGATIVES, PAIRS, TRIPLES, Kind
-
-# How long an example takes says nothing on a shared machine.
-settings.register_profile("negforge", deadline=None)
-settings.load_profile("negforge")
 
 LONG = "A very long text, of the size that a whole page has. " * 100
 ODD = (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -28,15 +27,7 @@ from tests import shell, strategies
 
 UNLIMITED = 1 << 40
 TINY = 200  # bytes: a few rows spill
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _scratch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What the tests of this file spill lies in one folder, removed after them."""
-    before, tempfile.tempdir = tempfile.tempdir, str(tmp_path_factory.mktemp("scratch"))
-    yield
-    shutil.rmtree(tempfile.tempdir)
-    tempfile.tempdir = before
+pytestmark = pytest.mark.usefixtures("own_scratch")
 
 
 def rows(*cells: tuple[Any, ...], names: tuple[str, ...] = ("id", "anchor", "positive")) -> pl.DataFrame:

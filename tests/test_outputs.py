@@ -62,14 +62,19 @@ def test_a_file_of_another_kind_stays(form: str, held: str, more: list[str], tab
 
 @pytest.mark.parametrize("form", ["parquet", "arrow", "csv", "jsonl"])
 def test_what_was_written_is_replaced(form: str, tables: Path, tmp_path: Path) -> None:
-    """A table of the kind, whatever its rows, and an empty file."""
-    path = tmp_path / f"best.{form}"
+    """A table of the kind, whatever its rows, and an empty file: what lies there afterwards is what was asked for last."""
+    path, alone = tmp_path / f"best.{form}", tmp_path / "alone"
+    alone.mkdir()
     path.touch()
-    for k in ("1", "2", "2"):
-        good("filter", "top", tables / "n.parquet", "--k", k, "-o", path)
-    good("merge", tables / "n.parquet", "-o", path)
-    for _ in range(2):
-        good("filter", "where", tables / "n.parquet", "--keep", "draw < 0", "-o", path)
+    source = str(tables / "n.parquet")
+    top, none = ["filter", "top", source, "--k"], ["filter", "where", source, "--keep", "draw < 0"]
+    held = []
+    for number, words in enumerate(([*top, "1"], [*top, "2"], [*top, "2"], ["merge", source], none, none)):
+        good(*words, "-o", path)
+        good(*words, "-o", alone / f"{number}.{form}")
+        held.append((path.read_bytes(), (alone / f"{number}.{form}").read_bytes()))
+    assert all(here == there for here, there in held)
+    assert len({here for here, _ in held}) == 4
 
 
 def test_an_export_replaces_its_own(tables: Path, tmp_path: Path) -> None:

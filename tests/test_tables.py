@@ -7,12 +7,11 @@ import gzip
 import io
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,20 +33,12 @@ from negforge.tables import format_of, open_sources
 from tests import shell, strategies
 
 UNLIMITED = 1 << 40
+pytestmark = pytest.mark.usefixtures("own_scratch")
 PACKED: dict[str, Callable[[bytes], bytes]] = {
     "": lambda data: data,
     ".gz": gzip.compress,
     ".zst": lambda data: bytes(pa.compress(data, codec="zstd", asbytes=True)),
 }
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _scratch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What the tests of this file spill lies in one folder, removed after them."""
-    before, tempfile.tempdir = tempfile.tempdir, str(tmp_path_factory.mktemp("scratch"))
-    yield
-    shutil.rmtree(tempfile.tempdir)
-    tempfile.tempdir = before
 
 
 def opened(*specs: Path | str, kind: Kind = PAIRS, twice: bool = False) -> Input:

@@ -13,6 +13,15 @@ import negforge
 
 pytestmark = pytest.mark.trainer
 sentence_transformers = pytest.importorskip("sentence_transformers", reason="needs the `trainers` group")
+TWO_STEPS: dict[str, Any] = {
+    "per_device_train_batch_size": 4,
+    "max_steps": 2,
+    "report_to": "none",
+    "save_strategy": "no",
+    "disable_tqdm": True,
+    "seed": 1,
+    "use_cpu": True,
+}
 
 
 def words(text: str) -> list[str]:
@@ -76,15 +85,7 @@ def test_a_training_step_receives_anchor_positive_and_negatives_in_place(
             return super().forward(features, labels)
 
     before = model[0].embedding.weight.detach().clone()
-    arguments = sentence_transformers.SentenceTransformerTrainingArguments(
-        output_dir=str(tmp_path / "run"),
-        per_device_train_batch_size=4,
-        max_steps=2,
-        report_to="none",
-        save_strategy="no",
-        disable_tqdm=True,
-        seed=1,
-    )
+    arguments = sentence_transformers.SentenceTransformerTrainingArguments(output_dir=str(tmp_path / "run"), **TWO_STEPS)
     trainer = sentence_transformers.SentenceTransformerTrainer(model=model, args=arguments, train_dataset=train, loss=Loss(model))
     trainer.train()
     rows = {tuple(tuple(words(text)) for text in row) for row in table.rows()}
@@ -165,16 +166,7 @@ def test_a_reranker_receives_texts_and_labels_in_place(
             return super().forward(inputs, labels, **more)
 
     before = {name: weight.detach().clone() for name, weight in model.named_parameters()}
-    arguments = CrossEncoderTrainingArguments(
-        output_dir=str(tmp_path / "run"),
-        per_device_train_batch_size=4,
-        max_steps=2,
-        report_to="none",
-        save_strategy="no",
-        disable_tqdm=True,
-        seed=1,
-        use_cpu=True,
-    )
+    arguments = CrossEncoderTrainingArguments(output_dir=str(tmp_path / "run"), **TWO_STEPS)
     CrossEncoderTrainer(model=model, args=arguments, train_dataset=train, loss=Loss(model)).train()
     assert sum(len(labels) for _, labels in seen) == 8
     rows_of = {(str(row[one]), str(row[text])): row[label] for row in table.to_dicts()}

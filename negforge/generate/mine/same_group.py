@@ -49,8 +49,7 @@ _WHOLE = 1024  # a group up to this size is shuffled whole; from a larger one ro
 _WINDOW = 4096  # how many members before and after a positive `--order nearest` looks at
 _TEXTS_AT_ONCE = 1024
 _FAR = np.iinfo(np.int64).max
-# Chinese and Japanese have no blanks between words: each character is one.
-_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]|[^\W\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]+")
+_WORD = re.compile(rf"[{text.CJK}]|[^\W{text.CJK}]+")
 
 
 @dataclass(frozen=True)
