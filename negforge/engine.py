@@ -76,8 +76,6 @@ class Scratch:
         """Remove the folder."""
         if self._lock is not None:
             shutil.rmtree(self.path, ignore_errors=True)
-            if self.path.exists():
-                shutil.rmtree(self.path, ignore_errors=True)
             os.close(self._lock)
             self._lock = None
 

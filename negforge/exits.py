@@ -122,11 +122,14 @@ def _terminable() -> Iterator[None]:
 
 
 def interruptible() -> None:
-    """Let an interrupt break off a read. To be called once Polars is imported.
+    """Hear an interrupt once, and at once: let it break off a read. To be called when Polars is imported.
 
-    It installs a handler of its own with which the system resumes the read, so that a stage waiting for rows never hears it.
+    Polars puts a handler of its own before Python's. An interrupt that comes while it works is then raised twice, by Polars and
+    once more by Python, in the midst of cleaning up; and the system resumes a read, so that a stage that waits for rows never
+    hears it.
     """
-    signal.siginterrupt(signal.SIGINT, True)
+    with contextlib.suppress(ValueError):  # not the main thread
+        signal.signal(signal.SIGINT, signal.getsignal(signal.SIGINT))
 
 
 def whole_streams() -> None:

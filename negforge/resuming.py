@@ -39,7 +39,7 @@ _LIMIT = "50GiB"
 _SEGMENT_BYTES = 1 << 25
 _SEGMENT_SECONDS = 5.0
 _SETTLED_NS = 2_000_000_000  # a file changed so lately may change again within one tick of its clock
-_MADE_WITH = ("negforge", "polars", "pyarrow", "tantivy")
+_MADE_WITH = ("polars", "pyarrow", "tantivy")
 
 
 # -- what is known by its content --------------------------------------------------------------------------------------
@@ -68,10 +68,9 @@ def _stamp(path: Path) -> tuple[int, ...]:
 
 
 @functools.cache
-def _code() -> str:
+def _code(folder: Path = registry.OURS.folder) -> str:
     """The digest of our own source: who edits it, or takes a later one, sees what it does."""
-    sources = sorted(registry.OURS.folder.rglob("*.py"))
-    return rng.blake(*(part for path in sources for part in (str(path.relative_to(registry.OURS.folder)), path.read_bytes())))
+    return rng.blake(*(part for path in sorted(folder.rglob("*.py")) for part in (str(path.relative_to(folder)), path.read_bytes())))
 
 
 def input_digest(spec: Any, outputs: Iterable[Path] = ()) -> str | None:
@@ -125,7 +124,7 @@ def stage_key(stage: Stage, outputs: Iterable[Path] = ()) -> str | None:
     return rng.json_digest(
         {
             "stage": operator.title,
-            "operators": [[one.title, one.declares.version, file_digest(one.path), one.provenance] for one in (operator, *verifiers)],
+            "operators": [[one.title, one.declares.version, one.provenance] for one in (operator, *verifiers)],
             "made_with": [_code(), *(metadata.version(name) for name in _MADE_WITH)],
             # A label is made anew by what each verifier says of its verdicts.
             "verifiers": {
@@ -171,9 +170,14 @@ class Entry:
             os.close(lock)
 
     def used(self) -> int:
-        """Keep the entry from being removed while a run has use for it; returns the descriptor that ends this when closed."""
+        """Keep the entry from being removed while a run has use for it, and for as long as may be afterwards: it was used last.
+
+        Returns the descriptor that ends the first when closed.
+        """
         with storage(self.path):
-            return hold(self.path / "used", shared=True)
+            held = hold(self.path / "used", shared=True)
+            os.utime(held)
+        return held
 
     def report(self) -> Report | None:
         """The report of the run that made the stage, if what it wrote is still there, byte for byte."""
@@ -184,7 +188,6 @@ class Entry:
             whole = set(record["files"]) == set(there) and all(record["files"][name] == file_digest(path) for name, path in there.items())
             if not whole or (version is not None and Dataset(Path(str(self.output))).newest() != version):
                 return None
-            os.utime(self._record)
             return Report(record["stage"], record["counts"], Outcome(**record["outcome"]), record["seconds"], skipped=True)
         except (OSError, ValueError, KeyError, TypeError, InputError):
             return None

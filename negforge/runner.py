@@ -118,11 +118,7 @@ def run_stage(
             outcome = sink.finish([*run.history(), entry], counts)
         except BaseException:
             if sink is not None:
-                try:
-                    sink.abort()
-                except BaseException:  # one interrupt may be heard twice, by Python and by Polars
-                    sink.abort()
-                    raise
+                sink.abort()
             raise
         finally:
             progress.close()

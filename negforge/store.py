@@ -23,7 +23,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from negforge import rng
+from negforge import __version__, rng
 from negforge.card import KEEP, card_text, feature
 from negforge.contents import Contents
 from negforge.engine import Partitioner, Scratch, collect, hold, is_left, machine_memory, storage
@@ -489,7 +489,7 @@ class DatasetSink(Sink):
                 "format": FORMAT,
                 "kind": self.kind.name,
                 "created": datetime.now(UTC).isoformat(timespec="seconds"),
-                "tool": {name: metadata.version(name) for name in ("negforge", "polars", "pyarrow")},
+                "tool": {"negforge": __version__, **{name: metadata.version(name) for name in ("polars", "pyarrow")}},
                 "rows": rows,
                 "memory_bytes": sum(shard["memory_bytes"] for shard in shards),
                 "columns": [feature(field) for field in plain_schema(self._empty.to_arrow().schema)],

@@ -646,6 +646,35 @@ def test_a_signal_in_a_long_stage(
     assert living(process.pid) == []
 
 
+def test_an_interrupt_is_heard_once() -> None:
+    """Polars and Python would both raise it, the second one in the midst of cleaning up."""
+    done = subprocess.run([sys.executable, "-c", _INTERRUPTED], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout == "heard 20, again 0"
+
+
+_INTERRUPTED = """
+import os, signal, sys, threading, time
+import polars as pl
+from negforge.exits import interruptible
+
+interruptible()
+query = pl.LazyFrame({"n": range(100_000)}).select(pl.col("n").cast(pl.String).str.contains("9").sum())
+heard = again = 0
+for _ in range(20):
+    threading.Timer(0.02, os.kill, (os.getpid(), signal.SIGINT)).start()
+    try:
+        while True:
+            query.collect()
+    except KeyboardInterrupt:
+        heard += 1
+        try:
+            time.sleep(0.05)
+        except KeyboardInterrupt:
+            again += 1
+sys.stdout.write(f"heard {heard}, again {again}")
+"""
+
+
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_while_waiting_for_rows(sent: int, code: int, tables: Path, tmp_path: Path, temporary: Path) -> None:
     """A stage that waits for its producer ends at once, in the middle of a batch."""

@@ -18,9 +18,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from negforge import registry, resuming
+from negforge import plugins, registry, resuming
 from negforge.engine import ordered_map
-from negforge.pipeline import load, run_steps
+from negforge.pipeline import load, plan, run_steps
 from negforge.report import Counts, Report
 from negforge.resuming import Journal
 from negforge.store import Dataset
@@ -197,12 +197,38 @@ def test_a_pipe_is_read_each_time(folder: Path) -> None:
 
 
 @pytest.mark.usefixtures("folder")
-def test_the_code_of_an_operator_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another source of the same version is another stage: who edits an operator sees what it does."""
-    reports()
-    digest = resuming.file_digest
-    monkeypatch.setattr(resuming, "file_digest", lambda path: "edited" if path.name == "top.py" else digest(path))
-    assert ran() == STAGES[3:4], "it made the same rows, so what follows stands"
+def test_the_code_of_an_operator_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another source of the same version is another stage: who edits an operator, or a file it imports, sees what it does."""
+    monkeypatch.setenv(plugins.ENVIRONMENT, str(tmp_path / "own"))
+    own, words = tmp_path / "own" / "filter" / "best.py", tmp_path / "own" / "_words.py"
+    own.parent.mkdir(parents=True)
+    shutil.copy(registry.OURS.folder / "filter" / "top.py", own)
+    words.write_text("WORDS = 1\n", encoding="utf-8")
+    Path("p.toml").write_text(FILE.replace("filter top", "filter best"), encoding="utf-8")
+    assert ran() == STAGES
+    assert ran() == []
+    for path in (own, words):
+        path.write_text(path.read_text(encoding="utf-8") + "# edited\n", encoding="utf-8")
+        assert ran() == STAGES[3:], "what was made before stands; later stages name the source in their lineage"
+
+
+def test_any_source_of_ours_counts(tmp_path: Path) -> None:
+    """Whichever file is edited, renamed or gone: an operator may import what it likes of ours."""
+    shutil.copytree(registry.OURS.folder, tmp_path / "negforge", ignore=shutil.ignore_patterns("__pycache__"))
+    path = tmp_path / "negforge" / "filter" / "top.py"
+
+    def code() -> str:
+        return resuming._code.__wrapped__(tmp_path / "negforge")
+
+    found = [resuming._code(), code()]
+    assert found[0] == found[1]
+    path.write_text(path.read_text(encoding="utf-8") + "# edited\n", encoding="utf-8")
+    found.append(code())
+    path.rename(path.with_name("other.py"))
+    found.append(code())
+    path.with_name("other.py").unlink()
+    found.append(code())
+    assert len({*found}) == 4
 
 
 @pytest.mark.usefixtures("folder")
@@ -233,6 +259,20 @@ def test_the_cache_is_kept_below_its_limit(tmp_path: Path, monkeypatch: pytest.M
     assert ran("best.k=1") == STAGES
     monkeypatch.setenv("NEGFORGE_CACHE_LIMIT", "1GB")
     assert ran("best.k=1") == []
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_plan_keeps_nothing_from_being_removed(tmp_path: Path) -> None:
+    """A stage counts as used when a run takes its rows, not when `--dry-run` looks whether one would."""
+    reports()
+    for path in (tmp_path / "cache" / "stages").rglob("*"):
+        os.utime(path, ns=(1, 1))
+    before = files(tmp_path / "cache" / "stages")
+    assert all(step["skipped"] for step in plan(load("p.toml", {}, [])))
+    assert files(tmp_path / "cache" / "stages") == before
+    assert ran() == []
+    entries = [*(tmp_path / "cache" / "stages").iterdir()]
+    assert all(max(path.stat().st_mtime_ns for path in one.iterdir()) > 1 for one in entries)
 
 
 def test_what_a_run_has_use_for_is_not_trimmed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
