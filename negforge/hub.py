@@ -37,6 +37,8 @@ _log = logging.getLogger(__name__)
 _TRIES = 5
 _FIRST_WAIT = 1.0  # seconds; doubled from try to try
 _LONGEST_WAIT = 600.0  # seconds; whoever asks for more is told to come again
+_SILENCE = 60.0  # seconds without a word after which a look is given up; a plan waits less
+_SILENCE_OF_A_PLAN = 5.0
 _TYPE = "dataset"
 _CARD, _CROISSANT = "README.md", "croissant.json"
 
@@ -61,16 +63,18 @@ class Pushed:
     """What a push did, or, as a plan, would do.
 
     state: `planned`, `pushed`, or `unchanged` where all was there. files: what the version has, and whether it was there.
+    unasked: of a plan, why the Hub could not be asked; whether the repository and the files are there is then not known.
     """
 
     repo: str
     url: str
     version: int
     tag: str
-    exists: bool = True
+    exists: bool | None = True
     state: str = "planned"
     commit: str | None = None
     files: list[dict[str, Any]] = field(default_factory=list)
+    unasked: str = ""
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
@@ -79,6 +83,7 @@ class Pushed:
             "commit": self.commit,
             "files": self.files,
             "bytes_to_send": sum(one["bytes"] for one in self.files if not one["there"]),
+            **({"unasked": self.unasked} if self.unasked else {}),
         }
 
     def lines(self) -> list[str]:
@@ -86,9 +91,11 @@ class Pushed:
         new = [one for one in self.files if not one["there"]]
         amount = f"{counted(len(new), 'file')}, {counted_bytes(sum(one['bytes'] for one in new))}"
         if self.state == "planned":
-            made = "" if self.exists else "; the repository would be made"
-            head = f"would push v{self.version} to {self.url} as tag {self.tag}: {amount}{made}"
-            return [head, *(f"  {'there' if one['there'] else 'new  '} {one['bytes']:>14,} {one['path']}" for one in self.files)]
+            made = "; the repository would be made" if self.exists is False else ""
+            head = f"would push v{self.version} to {self.url} as tag {self.tag}: {'at most ' if self.unasked else ''}{amount}{made}"
+            unasked = [f"  what of it is there already could not be asked: {self.unasked}"] if self.unasked else []
+            marks = {True: "there ", False: "new   ", None: ""}
+            return [head, *unasked, *(f"  {marks[one['there']]}{one['bytes']:>14,} {one['path']}" for one in self.files)]
         done = f"pushed v{self.version} to {self.url}: {amount}" if self.state == "pushed" else f"v{self.version} is in {self.url} already"
         return [f"{done}; tag {self.tag}", f'  load_dataset("{self.repo}", "v{self.version}", revision="{self.tag}", split="train")']
 
@@ -109,7 +116,8 @@ def push(
 
     spec: `DIR`, `DIR@v2`. repo: `OWNER/NAME`. tag: `vN` unless given. private: for a repository that is made. dropped: whether
     dropped rows, which may hold text that is not for all, go up too. licence: for the card, where it states none.
-    replace_card: take a person's words from the folder's card and not from the repository's.
+    replace_card: take a person's words from the folder's card and not from the repository's. dry_run: look and plan; a Hub that
+    does not answer is not waited for.
 
     Raises UsageError for a name, a tag or a version that is taken; InputError for a file that is not the published one;
     RemoteError once the Hub refused, or did not answer, for good.
@@ -123,7 +131,7 @@ def push(
     job = _Push(dataset, version, repo, tag or f"v{version}", private, dropped, licence, replace_card)
     with _quiet_client(progress=progress):
         try:
-            return _patiently(lambda: job.attempt(dry_run=dry_run), repo, shown(job.api.endpoint))
+            return _patiently(job.plan if dry_run else job.attempt, repo, shown(job.api.endpoint))
         except (KeyboardInterrupt, Terminated) as stop:
             stop.args = ("the repository is as it was, or has the whole version; the same command goes on, and sends no file twice",)
             raise
@@ -149,16 +157,44 @@ class _Push:
         self._sent: dict[str, Any] = {}
         self._committed = False
 
-    def attempt(self, *, dry_run: bool) -> Pushed:
+    def plan(self) -> Pushed:
+        """What a push would do; as for a repository without files if the Hub cannot be asked."""
+        from huggingface_hub.errors import OfflineModeIsEnabled
+
+        try:
+            return self._planned(look_at(self.api, self._repo, silence=_SILENCE_OF_A_PLAN))[0]
+        except NegforgeError:
+            raise
+        except Exception as error:
+            if _wait(error, 1) is None and not isinstance(error, OfflineModeIsEnabled):
+                raise
+            done, *_ = self._planned(None)
+            done.exists, done.unasked = None, explained(error, self._repo, shown(self.api.endpoint)).what
+            done.files = [{**one, "there": None} for one in done.files]
+            return done
+
+    def attempt(self) -> Pushed:
         """Look, send, commit, tag."""
-        done = Pushed(self._repo, f"{shown(self.api.endpoint)}/datasets/{self._repo}", self._version, self._tag)
         look = look_at(self.api, self._repo)
-        done.exists = look is not None
-        if look is None and not dry_run:
+        there = look is not None
+        if look is None:
             self.api.create_repo(self._repo, repo_type=_TYPE, private=self._private or None, exist_ok=True)
             look = look_at(self.api, self._repo)
             if look is None:
                 raise RemoteError(f"{self._repo} was made, and is not there", shown(self.api.endpoint), "push again")
+        done, files, texts = self._planned(look)
+        done.exists = there
+        new = [one["path"] for one in done.files if not one["there"]]
+        if new:
+            done.commit = self._commit(look, [one for one in files if one["path"] in new], {p: d for p, d in texts.items() if p in new})
+        if self._tag not in look.tags:
+            done.commit = self._mark(None if self._version in look.manifests() else done.commit)
+        done.state = "pushed" if new or self._committed else "unchanged"
+        return done
+
+    def _planned(self, look: _Look | None) -> tuple[Pushed, list[dict[str, Any]], dict[str, bytes]]:
+        """What there is to do after a look, with the files of the version and the texts. UsageError if something is in the way."""
+        done = Pushed(self._repo, f"{shown(self.api.endpoint)}/datasets/{self._repo}", self._version, self._tag, look is not None)
         if look is not None and self._private and not look.private:
             raise UsageError(f"{self._repo} is there and public", mend="make it private in its settings on the Hub, or leave out --private")
         state = look or _Look("", self._private, {}, {})
@@ -171,15 +207,7 @@ class _Push:
             *({"path": one["path"], "bytes": one["bytes"], "there": _is_there(self._dataset.path, one, state)} for one in files),
             *({"path": path, "bytes": len(data), "there": _is_text(data, state.files.get(path))} for path, data in texts.items()),
         ]
-        if dry_run:
-            return done
-        new = [one["path"] for one in done.files if not one["there"]]
-        if new:
-            done.commit = self._commit(state, [one for one in files if one["path"] in new], {p: d for p, d in texts.items() if p in new})
-        if self._tag not in state.tags:
-            done.commit = self._mark(done.commit if here is None else None)
-        done.state = "pushed" if new or self._committed else "unchanged"
-        return done
+        return done, files, texts
 
     def _theirs(self, state: _Look) -> dict[int, dict[str, Any]]:
         """The manifests that are in the repository; one that is also here is not fetched."""
@@ -357,12 +385,12 @@ def published(spec: str, repo: str, config: str | None, revision: str | None) ->
     return Source(spec, batches, manifest["kind"], manifest["clustered"], manifest["stages"])
 
 
-def look_at(api: Any, repo: str, revision: str | None = None) -> _Look | None:
-    """A look at a repository of datasets, or None if it is not there, or not for whoever asks."""
+def look_at(api: Any, repo: str, revision: str | None = None, silence: float = _SILENCE) -> _Look | None:
+    """A look at a repository of datasets, or None if it is not there, or not for whoever asks. silence: how long to wait, in seconds."""
     from huggingface_hub.errors import RepositoryNotFoundError
 
     try:
-        info = api.repo_info(repo, repo_type=_TYPE, revision=revision, files_metadata=True)
+        info = api.repo_info(repo, repo_type=_TYPE, revision=revision, files_metadata=True, timeout=silence)
         tags = {one.name: one.target_commit for one in api.list_repo_refs(repo, repo_type=_TYPE).tags}
     except RepositoryNotFoundError:
         return None

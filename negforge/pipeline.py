@@ -25,7 +25,7 @@ from negforge.records import Kind
 from negforge.registry import Operator
 from negforge.report import Report
 from negforge.resuming import Entry, stage_key, trim
-from negforge.runner import Over, Stage, plain, plan_of, run_stage, stage_of
+from negforge.runner import Over, Stage, costs, plain, plan_of, run_stage, stage_of
 from negforge.sinks import Sink, sink_for
 from negforge.store import Dataset
 
@@ -406,7 +406,7 @@ def _estimate(step: Step, makes: Mapping[str, int | None], report: Report | None
             slots = None if most is None or stage.operator.verb != "generate" else most * stage.settings.num_negatives
         out = slots if stage.operator.verb == "generate" else rows
     generates = {"slots": slots} if stage.operator.verb == "generate" else {}
-    return {"rows_in": rows, "rows_out": out, **generates, "model_calls": 0, "tokens": 0, "cost": 0}
+    return {"rows_in": rows, "rows_out": out, **generates, **costs(stage)}
 
 
 def plan_lines(planned: list[dict[str, Any]]) -> list[str]:
@@ -421,7 +421,8 @@ def plan_lines(planned: list[dict[str, Any]]) -> list[str]:
         about = "" if step["skipped"] else "about "
         counts = [f"rows in: {about}{step['rows_in']:,}" if step["rows_in"] is not None else "rows in: not known before they come"]
         counts += [f"slots: {about}{step['slots']:,}"] if step.get("slots") is not None else []
-        lines += [f"  {', '.join(counts)}, model calls: {step['model_calls']}, cost: {step['cost']}", f"  {step['command']}", ""]
+        counts += [f"{name.replace('_', ' ')}: {'not known' if step[name] is None else step[name]}" for name in ("model_calls", "cost")]
+        lines += [f"  {', '.join(counts)}", f"  {step['command']}", ""]
     return lines[:-1]
 
 

@@ -172,9 +172,14 @@ def plan_of(stage: Stage) -> dict[str, Any]:
             "sides": {k: str(v) for k, v in stage.sides.items()},
         }
         plan |= {"options": {name: plain(value) for name, value in stage.given.items()}, "rows_in": rows}
-        if operator.verb == "generate":
-            plan |= {"slots": units * stage.settings.num_negatives, "model_calls": 0, "tokens": 0}
-        return plan
+        plan |= {"slots": units * stage.settings.num_negatives} if operator.verb == "generate" else {}
+        return plan | costs(stage)
+
+
+def costs(stage: Stage) -> dict[str, int | None]:
+    """Model calls, their tokens and their price: none where the operator declares itself free, else None, not known before."""
+    free = stage.operator.declares.cost == "free"
+    return dict.fromkeys(("model_calls", "tokens", "cost"), 0 if free else None)
 
 
 def plain(value: Any) -> Any:

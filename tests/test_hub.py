@@ -9,6 +9,7 @@ import random
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -227,6 +228,27 @@ def test_a_dry_run_writes_nothing_and_needs_no_token(hub: Hub, folder: Path, mon
     assert "would push v1" in said
     assert ": 0 files, 0 bytes" in said
     assert hub.repo().head == before
+
+
+def test_a_dry_run_needs_no_hub(hub: Hub, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without one that answers the plan is the folder's, at once, and says that nobody was asked; a word of the Hub's stays an error."""
+    asked = json.loads(good("push", folder, REPO, "--dry-run", "--json").out)
+    monkeypatch.setattr("negforge.hub.time.sleep", lambda _: pytest.fail("it waits"))
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        monkeypatch.setattr("negforge.hub._SILENCE_OF_A_PLAN", 0.2)
+        for port in (9, silent.getsockname()[1]):
+            monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{port}")
+            done = good("push", folder, REPO, "--dry-run", "--json")
+            plan = json.loads(done.out)
+            assert (plan["exists"], {one["there"] for one in plan["files"]}) == (None, {None})
+            assert [one["path"] for one in plan["files"]] == [one["path"] for one in asked["files"]]
+            assert plan["unasked"] == f"http://127.0.0.1:{port} does not answer"
+            assert "tag v2: at most 6 files, " in done.err
+            assert f"could not be asked: http://127.0.0.1:{port} does not answer" in done.err
+    hub.faults.append(Fault("GET /api/datasets", status=403))
+    assert call("push", folder, REPO, "--dry-run").code == 4
 
 
 def test_a_private_repository_is_made_private(hub: Hub, folder: Path) -> None:

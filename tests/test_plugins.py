@@ -584,3 +584,17 @@ def test_our_own_operators_are_blamed_for_nothing_that_a_disk_did(
     with pytest.raises(OSError, match="No space left") as caught:
         negforge.run("generate odd", pairs)
     assert not isinstance(caught.value, NegforgeError)
+
+
+@pytest.mark.parametrize(("cost", "calls"), [("free", 0), ("model", None)])
+def test_a_plan_tells_no_cost_that_is_not_known(cost: str, calls: int | None, tmp_path: Path, table: Path) -> None:
+    """What an operator declares free costs nothing; for another, calls, tokens and price are null, and in words not known."""
+    text = SHORT.replace("version=1", f'version=1, cost="{cost}"')
+    folder = tree(tmp_path / "own", verify__short=text)
+    good("generate", "perturb.number", table, "-o", tmp_path / "n.parquet")
+    plan = json.loads(good("--plugins", folder, "verify", "short", tmp_path / "n.parquet", "--dry-run").out)
+    assert [plan[name] for name in ("model_calls", "tokens", "cost")] == [calls] * 3
+    stage = f'[[stage]]\nname = "s"\nuse = "verify short"\ninput = "{tmp_path}/n.parquet"\noutput = "{tmp_path}/v.parquet"\n'
+    (tmp_path / "p.toml").write_text(stage, encoding="utf-8")
+    said = good("--plugins", folder, "run", tmp_path / "p.toml", "--dry-run").out
+    assert f"model calls: {'not known' if calls is None else 0}, cost: {'not known' if calls is None else 0}\n" in said
