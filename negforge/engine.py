@@ -254,10 +254,13 @@ class Partitioner:
         frame, key = self._taken()
         if not frame.height:
             return
-        bucket = (key << np.uint64(self._skipped)) >> np.uint64(64 - _SPLIT_BITS)
+        # Bytes sort in one pass and in an eighth of the memory: what a spill takes comes on top of what was held.
+        bucket = ((key << np.uint64(self._skipped)) >> np.uint64(64 - _SPLIT_BITS)).astype(np.uint8)
         order = np.argsort(bucket, kind="stable")
-        numbers, starts = np.unique(bucket[order], return_index=True)
-        for number, rows in zip(numbers.tolist(), np.split(order, starts[1:]), strict=True):
+        counts = np.bincount(bucket, minlength=1 << _SPLIT_BITS)
+        for number, rows in enumerate(np.split(order, np.cumsum(counts)[:-1])):
+            if not len(rows):
+                continue
             if number not in self._files:
                 with storage(self._folder):
                     self._folder.mkdir(parents=True, exist_ok=True)

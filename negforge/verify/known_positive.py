@@ -40,7 +40,7 @@ class State:
 def prepare(positives: Pairs, scratch: Path, max_memory: int, *, language: str) -> State:
     """Index the positives: n pairs become up to six keys each."""
     # Held no longer than sorting them in pieces is cheap: what is allowed would be used, and grow with the rows.
-    parts = Partitioner(scratch / "keys", min(max_memory // 8, 1 << 26))
+    parts = Partitioner(scratch / "keys", min(max_memory // 8, 1 << 24))
     nothing = pl.DataFrame({"none": []}, schema={"none": pl.Null})
     for frame in positives.batches(1 << 16):
         for keys in _keys_of(Pairs(frame), language):
