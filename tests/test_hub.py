@@ -247,6 +247,7 @@ def test_a_dry_run_needs_no_hub(hub: Hub, folder: Path, monkeypatch: pytest.Monk
             assert plan["unasked"] == f"http://127.0.0.1:{port} does not answer"
             assert "tag v2: at most 6 files, " in done.err
             assert f"could not be asked: http://127.0.0.1:{port} does not answer" in done.err
+    monkeypatch.setenv("HF_ENDPOINT", hub.url)
     hub.faults.append(Fault("GET /api/datasets", status=403))
     assert call("push", folder, REPO, "--dry-run").code == 4
 
