@@ -72,9 +72,8 @@ def generate_batch(work: Generation, frame: pl.DataFrame) -> tuple[pl.DataFrame,
     """Rows of `negatives` for a batch of records: accepted and vetoed candidates, and refused rows, with counts in slots."""
     generator = work.generator
     units = _units(generator, frame)
-    found = _candidates(generator, units, frame)
     k = min(generator.settings.num_negatives, _MOST)
-    tried, counts = _fill(work, units, found, k)
+    found, tried, counts = _fill(work, units, _candidates(generator, units, frame, k), k)
     counts.seen = frame.height
     rows = _assemble(work, frame, units, found, tried)
     refused = _refused(work, frame, units, found, tried, counts)
@@ -106,28 +105,30 @@ def _units(generator: Prepared, frame: pl.DataFrame) -> Units:
     return Units(heads, members)
 
 
-def _candidates(generator: Prepared, units: Units, frame: pl.DataFrame) -> Candidates:
+def _candidates(generator: Prepared, units: Units, frame: pl.DataFrame, wanted: int) -> Candidates:
     declares = generator.operator.declares
     reads: type[Table] | None = declares.reads
     if reads is None:
         raise RuntimeError(f"{generator.operator.title} declares no kind to read")
-    if declares.scope == "anchor":
-        return _gather(generator, generator.call(generator.operator.function, reads(frame)), units, "anchor_id")
-    asked = frame
+    asked, rows, name = frame, np.arange(units.frame.height), "anchor_id" if declares.scope == "anchor" else "id"
     if declares.edits:
         # An operator edits `positive`; with `--on anchor` it is handed the anchor under that name.
         asked = frame.with_columns(pl.col(generator.settings.on).alias("positive"))
     if declares.candidates:
-        asked = asked.filter(pl.col("positive").str.contains(declares.candidates))
-    return _gather(generator, generator.call(generator.operator.function, reads(asked)), units, "id")
+        rows = asked["positive"].str.contains(declares.candidates).fill_null(value=False).arg_true().to_numpy().astype(np.int64)
+        asked = asked[rows]
+    made = generator.call(generator.operator.function, reads(asked), num_negatives=wanted)
+    return _gather(generator, made, units, dict(zip(units.frame[name].gather(rows).to_list(), rows.tolist(), strict=True)), name)
 
 
-def _gather(generator: Prepared, made: pl.DataFrame | Chosen | Iterable[Edit | Refusal], units: Units, name: str) -> Candidates:
+def _gather(
+    generator: Prepared, made: pl.DataFrame | Chosen | Iterable[Edit | Refusal], units: Units, number: dict[str, int], name: str
+) -> Candidates:
+    """What the operator made, by unit. number: the unit of each id it was asked about, which stands in the units' column `name`."""
     refusals: dict[int, tuple[str, str]] = {}
     operator = generator.operator
     passed: Counter[str] = Counter()
     if isinstance(made, Chosen):
-        number = {key: unit for unit, key in enumerate(units.frame[name].to_list())}
         for refusal in made.refusals:
             answers.check_edit(operator, refusal, "" if refusal.row_id in number else None)
         refusals = {number[one.row_id]: (one.reason, one.value) for one in made.refusals}
@@ -142,7 +143,6 @@ def _gather(generator: Prepared, made: pl.DataFrame | Chosen | Iterable[Edit | R
         unit = found.to_numpy().astype(np.int64)
         columns = made.drop(name)
     else:
-        number = {key: unit for unit, key in enumerate(units.frame[name].to_list())}
         edits: list[Edit] = []
         for one in made:
             if type(one) is Edit and one.row_id in number:
@@ -159,12 +159,25 @@ def _gather(generator: Prepared, made: pl.DataFrame | Chosen | Iterable[Edit | R
     return Candidates(unit, np.arange(len(unit)) - starts, columns[order], refusals, passed)
 
 
+def _more(work: Generation, units: Units, found: Candidates, missing: Rows, k: int) -> Candidates | None:
+    """The candidates with those beyond the first k of rows that lack some, where the operator may have more, or None."""
+    made = np.bincount(found.unit, minlength=units.frame.height)
+    rows = np.flatnonzero((missing > 0) & (made == k))
+    if work.generator.operator.declares.scope != "row" or not len(rows):
+        return None
+    again = units.frame[rows]
+    more = _candidates(work.generator, Units(again, np.arange(len(rows))), again, 2 * k + 2)
+    new = more.draw >= k
+    unit, draw = np.concatenate([found.unit, rows[more.unit[new]]]), np.concatenate([found.draw, more.draw[new]])
+    return Candidates(unit, draw, pl.concat([found.columns, more.columns.filter(pl.Series(new))]), found.refusals, found.passed)
+
+
 def _edits(operator: Operator, edits: list[Edit], texts: pl.Series) -> pl.DataFrame:
     """Edits of these texts as columns. Looked at one by one only if there is a wrong one among them."""
     if edits and not operator.declares.edits:
         answers.wrong(operator, "yielded an edit and does not declare that it edits", "add edits=True to DECLARES")
     try:
-        columns = {name: [getattr(edit, name) for edit in edits] for name in ("start", "end", "new")}
+        columns = dict(zip(("start", "end", "new"), [*zip(*edits, strict=True)][1:], strict=False))
         made = pl.DataFrame(columns, schema={"start": pl.Int64, "end": pl.Int64, "new": pl.String})
         fit = (made["start"] >= 0) & (made["start"] <= made["end"]) & (made["end"] <= texts.str.len_chars()) & made["new"].is_not_null()
         if fit.fill_null(value=False).all():
@@ -176,10 +189,11 @@ def _edits(operator: Operator, edits: list[Edit], texts: pl.Series) -> pl.DataFr
     raise RuntimeError(f"{operator.title} yielded edits that make no columns")
 
 
-def _fill(work: Generation, units: Units, found: Candidates, k: int) -> tuple[pl.DataFrame, Counts]:
-    """Try candidates in order, only as many as are missing, until k of each unit stand.
+def _fill(work: Generation, units: Units, found: Candidates, k: int) -> tuple[Candidates, pl.DataFrame, Counts]:
+    """Try candidates in order, only as many as are missing, until k of each unit stand; ask for more once where too few do.
 
-    Returns the candidates that become rows, accepted and vetoed: their number, ascending, and the verdict of each verifier.
+    Returns all candidates, and of those that become rows, accepted and vetoed, in the order of units and draws: their number and
+    the verdict of each verifier.
     """
     counts = Counts(passed=found.passed)
     size = units.frame.height
@@ -187,11 +201,16 @@ def _fill(work: Generation, units: Units, found: Candidates, k: int) -> tuple[pl
     tried = np.zeros(size, dtype=np.int64)
     kept: list[pl.DataFrame] = []
     seen: set[tuple[int, int]] = set()
+    beyond = False
     while True:
         missing = k - have
         chosen = np.flatnonzero((found.draw >= tried[found.unit]) & (found.draw < (tried + missing)[found.unit]))
         if not len(chosen):
-            break
+            more = _more(work, units, found, missing, k) if not beyond else None
+            if more is None:
+                break
+            found, beyond = more, True
+            continue
         np.add.at(tried, found.unit[chosen], 1)
         batch = _as_negatives(work, units, found, chosen)
         stands = np.ones(len(chosen), dtype=bool)
@@ -208,13 +227,14 @@ def _fill(work: Generation, units: Units, found: Candidates, k: int) -> tuple[pl
             counts.vetoed[verifier.operator.name] += int(hit.sum())
             vetoed |= hit
             stands &= ~hit
-        keys = rng.hash64(batch.normalised("negative", work.generator.settings.language)).tolist()
-        for place in np.flatnonzero(stands).tolist():
-            mark = (int(found.unit[chosen[place]]), keys[place])
-            if mark in seen:  # the same text under another id, or by another edit
-                stands[place] = False
-                counts.repeated += 1
-            seen.add(mark)
+        if k > 1:  # the same text under another id, or by another edit; with one slot there is no other
+            keys = rng.hash64(batch.normalised("negative", work.generator.settings.language)).tolist()
+            for place in np.flatnonzero(stands).tolist():
+                mark = (int(found.unit[chosen[place]]), keys[place])
+                if mark in seen:
+                    stands[place] = False
+                    counts.repeated += 1
+                seen.add(mark)
         np.add.at(have, found.unit[chosen[stands]], 1)
         kept.append(pl.DataFrame({"candidate": chosen, **verdicts}).filter(pl.Series(stands | vetoed)))
     proposed = np.zeros(size, dtype=bool)
@@ -223,9 +243,11 @@ def _fill(work: Generation, units: Units, found: Candidates, k: int) -> tuple[pl
     counts.asked = k * size
     counts.emitted = int(have.sum())
     counts.short = int((k - have)[proposed].sum())
-    counts.per_unit.update(have.tolist())
+    counts.per_unit.update({filled: rows for filled, rows in enumerate(np.bincount(have).tolist()) if rows})
     none = pl.DataFrame(schema={"candidate": pl.Int64, **dict.fromkeys(work.verdicts, pl.String())})
-    return pl.concat([none, *kept]).sort("candidate"), counts
+    rows = pl.concat([none, *kept])
+    candidate = rows["candidate"].to_numpy()
+    return found, rows[np.lexsort((found.draw[candidate], found.unit[candidate]))], counts
 
 
 def _as_negatives(work: Generation, units: Units, found: Candidates, chosen: Rows) -> Negatives:

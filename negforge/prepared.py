@@ -28,13 +28,17 @@ class Prepared:
     state: Any
     digest: str
 
-    def call(self, function: Callable[..., Any], table: Table) -> Any:
-        """Call one of the operator's functions with a batch and with whatever else it has parameters for."""
+    def call(self, function: Callable[..., Any], table: Table, **instead: Any) -> Any:
+        """Call one of the operator's functions with a batch and with whatever else it has parameters for.
+
+        instead: values in place of those of the settings.
+        """
         offered = {
             **self.settings.model_dump(),
             **self.options,
             "state": self.state,
             "rng": rng.Rng(self.settings.seed, self.operator.title),
+            **instead,
         }
         arguments = accepts(function, offered)
         return asked(self.operator, function, table, arguments) if self.operator.tree.foreign else function(table, **arguments)

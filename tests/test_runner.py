@@ -57,6 +57,22 @@ def test_limit_takes_the_first_anchors_by_id_and_trims_no_side_table(pairs: pl.D
     assert few.sort("id").equals(full.filter(pl.col("anchor_id").is_in(first)).sort("id"))
 
 
+def test_a_row_whose_candidate_was_vetoed_is_asked_for_more() -> None:
+    """The next candidate takes the slot of a known positive, in the order that more slots would have had; others keep theirs."""
+    pairs = pl.DataFrame({"id": ["a", "b"], "anchor": ["x", "y"], "positive": ["He sold 24 cups.", "She sold 36 pears."]})
+    free = negforge.run("generate perturb.number", pairs).kept
+    known = pl.DataFrame({"id": ["c"], "anchor": ["z"], "positive": [free["negative"][0]]})
+    made = negforge.run("generate perturb.number", pl.concat([pairs, known]))
+    mine = made.kept.filter(pl.col("source_id") == "a")
+    assert mine.select("label", "draw").rows() == [("positive", 0), ("negative", 1)]
+    more = negforge.run("generate perturb.number", pairs, num_negatives=2).kept.filter(pl.col("source_id") == "a")
+    assert mine["negative"].to_list() == more["negative"].to_list()
+    assert (
+        made.kept.filter(pl.col("source_id") == "b")["negative"].to_list() == free.filter(pl.col("source_id") == "b")["negative"].to_list()
+    )
+    assert made.report.counts["vetoed"] == {"equivalent": 0, "known-positive": 1}
+
+
 def test_a_written_text_is_compared_with_positives_beyond_the_limit() -> None:
     """An edit that makes another row's positive is vetoed although --limit leaves that row out."""
     pairs = pl.DataFrame(

@@ -21,7 +21,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from functools import lru_cache
-from itertools import pairwise, zip_longest
+from itertools import pairwise
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
@@ -44,6 +44,8 @@ DECLARES = Declares(
 
 _SITES = 8  # numbers of one text that are tried at most
 _VALUES_EACH = 4
+_TURNS = 6
+_YEARS_WRITTEN, _NO_YEARS = range(1000, 2101), range(0)
 _NUMBER = re.compile(r"[0-9]+(?:[.,\u00b7'\u2019\u00a0\u202f\u2009][0-9]+| [0-9]{3}(?![0-9]))*")
 _GROUPED = re.compile(r"[1-9][0-9]{0,2}([^0-9])[0-9]{3}(?:\1[0-9]{3})*|[1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3}")
 _WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)?")
@@ -84,7 +86,6 @@ def _by_word(**reasons: str) -> dict[str, str]:
     return {word.replace("_", " "): reason.replace("_", "-") for reason, words in reasons.items() for word in words.split()}
 
 
-_OPEN_WORDS = _words("or and oder ou eller least most minimum maximum plus max min tops")
 # What a mark that touches the number makes of it; any other but white space makes it `code`.
 _MARK_BEFORE = _by_word(
     fine="( =",
@@ -214,6 +215,7 @@ _VERBS = _LEADS | _words("""
     answer result ratio product where y n him them us me it worth up out all both that which whom among against through
     via away down off because so although when while here thus we he she they you i our those these""")
 _KNOWN = _VERBS | _CUES
+_PLAIN_LEADS = _LEADS - _SECOND_WORDS - {*_PREVIOUS} - _words("are were =")
 _NO_NOUNS = _words("and or in of to with for by on at from as is was are were has had have which that") | {""}
 _VERB_ENDINGS = ("ed", "ing", "s", "ly")
 _NO_SUPERLATIVE = _words("forest guest west test nest chest interest request harvest rest quest contest protest rainforest")
@@ -227,6 +229,9 @@ _SAID |= dict.fromkeys(("thrice", "triple", "tripled"), "3") | {"quadruple": "4"
 _SAID |= {"quarter": "25", "half": "50", "hundred": "100", "century": "100", "thousand": "1000", "million": "1000000"}
 _SAID_WORDS = frozenset(_SAID)
 _NOTHING_SAID: frozenset[str] = frozenset()
+# Run over a whole column, in the Rust dialect: texts that may hold a cue, a question or a value in words, and an open end.
+_CUED = "[?\u061f\uff1f]|(?i)(?-u:\\b)(?:" + "|".join(sorted(_CUES | _SAID_WORDS)).replace("'", "['\u2019]") + ")(?-u:\\b)"
+_OPENED = _OPEN_END.pattern.partition("(?!")[0]
 
 
 class _Number(NamedTuple):
@@ -287,43 +292,44 @@ def generate(
 ) -> Iterator[Edit | Refusal]:
     """Edit each `positive` at one number, or say why not.
 
-    batch: n rows of `id`, `positive`. Yields edits (character offsets in `positive`) in order of preference, the first
-    value of every site before the second of any, twice as many as are wanted and two more; or one refusal, with the
-    reason of the first number. New values keep sign, decimals, separators and roundness, stay on their side of one, lie
+    batch: n rows of `id`, `positive`. Yields up to `num_negatives` edits of a row (character offsets in `positive`) in
+    order of preference, the first value of every site before the second of any; or one refusal, with the reason of the
+    first number. New values keep sign, decimals, separators and roundness, stay on their side of one, lie
     between half and twice the old value (0.3 and 2.5 times if hedged) and stand nowhere else in the text; percentages
     stay between 0 and 100. A count of what there is (`There are 4 ...`, `4 dogs ...`) only grows, unless `direction` is
     `down`. language: in `en` a number after a noun is a `label`; in `de` a capital after one starts no name.
     """
     protected = None if protect == r"(?!)" else re.compile(protect)
-    permille, wanted = round(1000 * min_change), 2 * num_negatives + 2
-    draws = rng.integers(batch["id"], _SITES, 1 << 62)
-    for row_id, text, drawn in zip(batch["id"], batch["positive"], draws, strict=True):
+    permille, each = round(1000 * min_change), min(_VALUES_EACH, num_negatives)
+    texts = batch["positive"]
+    draws = rng.integers(batch["id"], _SITES, 1 << 62).tolist()
+    cued, opened = texts.str.contains(_CUED), texts.str.contains(_OPENED)
+    for row_id, text, bits, has_cues, ends_open in zip(batch["id"], texts, draws, cued, opened, strict=True):
         found = [*_NUMBER.finditer(text)]
         if not found:
             continue
-        sites, said = _sites(text, found, language)
+        sites, said = _sites(text, found, language, has_cues, ends_open)
         if protected is not None:
             sites = _spared(sites, [match.span() for match in protected.finditer(text)])
         free = [site for site in sites if not site.reason]
         if not free:
             yield Refusal(row_id, sites[0].reason, text[sites[0].start : sites[0].end])
             continue
-        bits = drawn.tolist()
         if len(free) > 1:
             begin = bits[0] % len(free)
             free = (free[begin:] + free[:begin])[:: -(-len(free) // _SITES)]
-        each = min(_VALUES_EACH, -(-wanted // len(free)))
         taken = said.union([site.key for site in sites])
-        choices = []
-        for site, draw in zip(free, bits, strict=False):
-            start, end = site.start, site.end
-            values = _values(text[start:end], site, taken, direction, permille, draw, each)
-            choices.append([Edit(row_id, start, end, new) for new in values])
-        edits = choices[0]
-        if len(choices) > 1:
-            edits = [edit for turn in zip_longest(*choices) for edit in turn if edit is not None]
-        yield from edits[:wanted]
-        if not edits:
+        left = num_negatives
+        values = [
+            _values(text[site.start : site.end], site, taken, direction, permille, draw) for site, draw in zip(free, bits, strict=False)
+        ]
+        for _ in range(each):
+            for site, fits in zip(free, values, strict=True):
+                new = next(fits, None) if left else None
+                if new is not None:
+                    yield Edit(row_id, site.start, site.end, new)
+                    left -= 1
+        if left == num_negatives:
             yield Refusal(row_id, "no-value", text[free[0].start : free[0].end])
 
 
@@ -332,29 +338,26 @@ def _spared(sites: list[_Site], spans: list[tuple[int, int]]) -> list[_Site]:
     return [_Site(*site[:3], "protected") if any(a < site.end and site.start < b for a, b in spans) else site for site in sites]
 
 
-def _sites(text: str, found: Sequence[re.Match[str]], language: str) -> tuple[list[_Site], frozenset[str]]:
-    """Every number of a text with the first reason against a change of it, and the values the text says in words."""
+def _sites(text: str, found: Sequence[re.Match[str]], language: str, has_cues: bool, ends_open: bool) -> tuple[list[_Site], frozenset[str]]:
+    """Every number of a text with the first reason against a change of it, and the values the text says in words.
+
+    has_cues: whether the text may hold a cue, a question or a value in words. ends_open: whether a phrase like `or more` stands in it.
+    """
     numbers = [_parsed(token[0]) for token in found]
-    keys = [
-        _key(int(token[0]), len(token[0]))  # .05 is 0.05
-        if number is None and text[token.start() - 1 : token.start()] == "." and token[0].isdigit()
-        else number.key
-        if number
-        else token[0]
-        for number, token in zip(numbers, found, strict=True)
-    ]
+    keys = [number.key if number is not None else _odd_key(text, token) for number, token in zip(numbers, found, strict=True)]
     links = _links(text, found) if len(found) > 1 else []
     ends = [match.end() for match in _SENTENCE_END.finditer(text)]
-    words = _plain(text).split()
-    calm, ends_open, said = _CUES.isdisjoint(words), not _OPEN_WORDS.isdisjoint(words), _said(words)
+    words = _plain(text).split() if has_cues else []
+    calm, said = _CUES.isdisjoint(words), _said(words)
     first, last = 0, ends[0] if ends else len(text)
-    cues: list[tuple[int, str]] | None = None
+    unread: list[tuple[int, str]] | None = None if has_cues else []
+    cues = unread
     sites: list[_Site] = []
     for place, token in enumerate(found):
         start, end = token.span()
         if start >= last:
             passed = bisect_right(ends, start)
-            first, last, cues = ends[passed - 1], ends[passed] if passed < len(ends) else len(text), None
+            first, last, cues = ends[passed - 1], ends[passed] if passed < len(ends) else len(text), unread
         link = _stronger(links, place) if links else ""
         if link:
             sites.append(_Site(start, end, keys[place], link))
@@ -373,6 +376,11 @@ def _sites(text: str, found: Sequence[re.Match[str]], language: str) -> tuple[li
     if "list" in links:
         _share(sites, links)
     return sites, said
+
+
+def _odd_key(text: str, token: re.Match[str]) -> str:
+    """The key of what no quantity is spelled like: as it is, but .05 is 0.05."""
+    return _key(int(token[0]), len(token[0])) if text[token.start() - 1 : token.start()] == "." and token[0].isdigit() else token[0]
 
 
 def _stronger(links: list[str], place: int) -> str:
@@ -529,6 +537,8 @@ def _led(text: str, edge: int, first: int, language: str) -> tuple[str, str, boo
     hedged = exact = False
     while words:
         raw = words.pop()
+        if raw in _PLAIN_LEADS:  # true of most numbers
+            return "", "exactly" if exact else raw, hedged
         word = raw.strip(_QUOTES).lower()
         reason = _PREVIOUS.get(word)
         if word in _SECOND_WORDS and words:
@@ -541,7 +551,7 @@ def _led(text: str, edge: int, first: int, language: str) -> tuple[str, str, boo
             exact = exact or word in ("exactly", "only", "just")
         elif reason and reason != "skipped":
             return reason, word, hedged
-        elif raw in _LEADS:  # true of most numbers
+        elif raw in _LEADS:
             lead = "there" if word in ("are", "were") and words and words[-1].lower() == "there" else word
             return "", "exactly" if exact else lead, hedged
         elif word in _MONTHS or raw.strip(_QUOTES) in _CAPITAL_MONTHS:
@@ -694,15 +704,17 @@ def _key(digits: int, decimals: int) -> str:
     return f"{digits}e-{decimals}" if decimals else str(digits)
 
 
-def _values(written: str, site: _Site, taken: AbstractSet[str], direction: str, permille: int, draw: int, most: int) -> list[str]:
-    """Up to `most` new spellings of a number, as round as the old one, by turns above and below it."""
+def _values(written: str, site: _Site, taken: AbstractSet[str], direction: str, permille: int, draw: int) -> Iterator[str]:
+    """New spellings of a number, as round as the old one, by turns above and below it: one drawn, others as far apart as can be."""
     number = site.number
     if number is None:
         raise RuntimeError("a site without a number has a reason")
-    old, decimals, one = number.digits, number.decimals, 10**number.decimals
-    least, low, high = -(-old * permille // 1000), -(-old // 2), 2 * old
+    old, decimals = number.digits, number.decimals
+    one = 10**decimals
     if site.hedged:
         least, low, high = -(-old // 2), -(-3 * old // 10), 5 * old // 2
+    else:
+        least, low, high = -(-old * permille // 1000), -(-old // 2), 2 * old
     low, high = max(low, number.floor), min(high, number.ceiling)
     if old > one:
         low = max(low, one + 1)
@@ -711,22 +723,24 @@ def _values(written: str, site: _Site, taken: AbstractSet[str], direction: str, 
     if site.below_hundred and old <= 100 * one:
         high = min(high, 100 * one - 1)
     step = _step(old, decimals)
-    falls = direction == "down" or (direction == "both" and not site.rising)
-    above = _spread(old + least, high, step, draw >> 8) if direction != "down" else ()
-    below = _spread(low, old - least, step, draw >> 32) if falls else ()
+    rises, falls = direction != "down", direction == "down" or (direction == "both" and not site.rising)
+    sides = []
+    if rises:
+        sides.append(_spread(old + least, high, step, draw >> 8))
+    if falls:
+        sides.insert(draw & 1, _spread(low, old - least, step, draw >> 32))
     plain = written.isdigit()
-    years = range(1000, 2101) if plain and not site.money else range(0)
-    fits: list[str] = []
-    for turn in zip_longest(above, below) if draw & 1 else zip_longest(below, above):
-        for value in turn:
-            if value is None or value in years or (decimals and old % 10 and value % 10 == 0):
+    years = _YEARS_WRITTEN if plain and not site.money else _NO_YEARS
+    for turn in range(_TURNS):
+        for first, size, spacing, start in sides:
+            if turn >= size:
+                continue
+            value = spacing * (first + (start + turn * max(1, size // _TURNS)) % size)
+            if value in years or (decimals and old % 10 and value % 10 == 0):
                 continue
             key = _key(value, decimals) if decimals else str(value)
             if key not in taken:
-                fits.append(key if plain else _written(value, decimals, written))
-                if len(fits) == most:
-                    return fits
-    return fits
+                yield key if plain else _written(value, decimals, written)
 
 
 def _step(old: int, decimals: int) -> int:
@@ -739,13 +753,11 @@ def _step(old: int, decimals: int) -> int:
     return 5 if old % 5 == 0 and old > 10 and not decimals else 1
 
 
-def _spread(low: int, high: int, step: int, draw: int) -> Iterator[int]:
-    """Up to six multiples of step from low to high: one drawn, the others as far apart as they can be. Few are mostly looked at."""
-    first, size = -(-low // step), high // step - -(-low // step) + 1
-    if size < 1:
-        return iter(()) if step == 1 else _spread(low, high, 1, draw)
-    stride = max(1, size // 6)
-    return (step * (first + (draw + turn * stride) % size) for turn in range(min(size, 6)))
+def _spread(low: int, high: int, step: int, draw: int) -> tuple[int, int, int, int]:
+    """The multiples of step from low to high, or the whole numbers if there are none: the first, how many, step, a draw."""
+    first = -(-low // step)
+    size = high // step - first + 1
+    return (first, size, step, draw) if size > 0 or step == 1 else _spread(low, high, 1, draw)
 
 
 def _written(value: int, decimals: int, like: str) -> str:
