@@ -1,7 +1,8 @@
-"""Where rows may go, judged from the name alone, before any work is done."""
+"""Where rows may go, judged before any work is done: from the name, and from the heads of the files that are there."""
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -13,12 +14,12 @@ from typing import IO
 
 import pyarrow as pa
 
-from negforge.errors import OptionError, UsageError, listed, near
+from negforge.errors import InputError, OptionError, UsageError, listed, near
 from negforge.formats import read_notes, schema_of
 from negforge.options import Settings
 from negforge.records import KINDS, Kind, kinds_of
 from negforge.runner import EXPORT, Stage
-from negforge.tables import dropped_twin, format_of
+from negforge.tables import SIDECARS, dropped_twin, format_of, sidecar
 
 WRITTEN = ("parquet", "jsonl", "csv", "arrow")
 _SUFFIX = re.compile(r".\.(?!v[0-9]+$)[A-Za-z][A-Za-z0-9]{0,4}$", re.ASCII)  # of a file; `set.v2` may well be a folder
@@ -39,33 +40,40 @@ def check_output(output: str | None, to: str | None, stage: Stage | None = None)
 
 
 def over_other(output: str | None, stage: Stage, *, heals: bool = False) -> list[UsageError]:
-    """As `replaced`, of a stage. What an exporter writes as text may hold all columns of the table it read.
-
-    heals: of a pipeline, which makes an output anew that was cut off or altered: the rest of a Parquet file may be replaced.
-    """
-    reads = stage.operator.declares.reads
-    if heals and output is not None and _is_broken(Path(output)):
-        return []
-    return replaced(output, stage.operator.makes or EXPORT, reads.kind if reads is not None else None)
+    """As `replaced`, of a stage."""
+    return replaced(output, stage.operator.makes or EXPORT, heals=heals)
 
 
-def replaced(output: str | None, makes: Kind, reads: Kind | None = None) -> list[UsageError]:
-    """A file that would be replaced though negforge did not write it as the kind that is written, told from its head alone.
+def replaced(output: str | None, makes: Kind, *, heals: bool = False) -> list[UsageError]:
+    """A file, or one beside it, that would be replaced though negforge did not write it as what is written, told from heads alone.
 
-    An empty file may be replaced, a damaged one not; by an export, text that has the columns of no table or of what was read.
+    An empty file may be replaced, a damaged one not. Text is known by its columns, and as an export by what lies beside it. heals:
+    of a pipeline, which makes an output anew that was cut off or altered: the rest of a Parquet file may be replaced.
     """
     path = Path(str(output))
     form = format_of(path.name)[0]
-    if output in (None, "-") or form not in WRITTEN or not path.is_file() or not path.stat().st_size:
+    if output in (None, "-") or form not in WRITTEN or path.is_dir():
         return []
+    wanted = makes.name if makes is not EXPORT else "a trainer's layout"
+    what = {path: f"-o {output} would replace a file that negforge did not write as {wanted}"}
+    beside = [sidecar(path, name) for name in (SIDECARS if makes is EXPORT else SIDECARS[:1])]
+    what |= {one: f"-o {output} may replace {one}, which negforge did not write" for one in beside}
+    found = {one: "" if heals and _is_broken(one) else _held(one, makes if one == path else None) for one in what}
+    return [UsageError(what[one], holds, "name another file, or delete it first") for one, holds in found.items() if holds]
+
+
+def _held(path: Path, makes: Kind | None) -> str:
+    """What a file holds, or nothing if it may be replaced: it is not there, empty, or ours. makes: as what; of any kind if None."""
+    form = format_of(path.name)[0]
+    if not path.is_file() or not path.stat().st_size:
+        return ""
     try:
         with path.open("rb") as handle:
-            found = _text_held(handle, form, makes, reads) if form in ("jsonl", "csv") else _table_held(handle, form, makes)
-    except (OSError, ValueError, RecursionError, csv.Error, pa.ArrowException) as error:
-        found = f"it cannot be read as {form}: {str(error).partition(chr(10))[0]}"
-    wanted = makes.name if makes is not EXPORT else "a trainer's layout"
-    what = f"-o {output} would replace a file that negforge did not write as {wanted}"
-    return [UsageError(what, found, "name another file, or delete it first")] if found else []
+            if makes is not None and form in ("jsonl", "csv"):
+                return _text_held(path, handle.readline(_HEAD_BYTES), form, makes)
+            return _table_held(handle, form, makes)
+    except (OSError, ValueError, RecursionError, csv.Error, pa.ArrowException, InputError) as error:
+        return f"it cannot be read as {form}: {str(error).partition(chr(10))[0]}"
 
 
 def _is_broken(path: Path) -> bool:
@@ -82,22 +90,31 @@ def _is_broken(path: Path) -> bool:
     return False
 
 
-def _table_held(handle: IO[bytes], form: str, makes: Kind) -> str:
+def _table_held(handle: IO[bytes], form: str, makes: Kind | None) -> str:
     """What a Parquet or Arrow file holds, or nothing if it is a table of the kind."""
     schema = schema_of(handle, form)
     kind = read_notes(schema).get("kind")
-    if kind == makes.name:
+    if kind and makes in (None, KINDS.get(kind, EXPORT)):
         return ""
     return f"it is a table of {kind}" if kind in KINDS else "it is an export" if kind else f"its columns: {listed(schema.names)}"
 
 
-def _text_held(handle: IO[bytes], form: str, makes: Kind, reads: Kind | None) -> str:
-    """What a text file holds, or nothing if it may be replaced."""
-    names = _names(handle.readline(_HEAD_BYTES), form)
+def _text_held(path: Path, line: bytes, form: str, makes: Kind) -> str:
+    """What a text file with that first line holds, or nothing if it is a table of the kind."""
+    names = _names(line, form)
     held = kinds_of(names)
-    if makes in held or (makes is EXPORT and (not held or reads in held)):
+    if makes in held if makes is not EXPORT else _is_export(path):
         return ""
     return f"it is a table of {held[0].name}" if held else f"its columns: {listed(names)}" if names else "it is no table"
+
+
+def _is_export(path: Path) -> bool:
+    """Whether the files beside a file of text say that it is an export: always one is there."""
+    for name in SIDECARS:
+        with contextlib.suppress(OSError, InputError, pa.ArrowException), sidecar(path, name).open("rb") as handle:
+            if read_notes(schema_of(handle, "parquet")).get("kind") == EXPORT.name:
+                return True
+    return False
 
 
 def _names(line: bytes, form: str) -> list[str]:

@@ -513,6 +513,11 @@ class FileSink(Sink):
                 self._text.flush()
                 os.fsync(self._text.fileno())
                 self._text.close()
+            if self._form in ("jsonl", "csv") and self.kind.name == "export" and "provenance" not in self._asides:
+                # By it text is known as ours when it is to be replaced.
+                for start in range(0, max(1, self.digests.kept), ROWS_A_GROUP):
+                    end = min(start + ROWS_A_GROUP, self.digests.kept)
+                    self._beside("provenance", pl.select(pl.int_range(start, end, dtype=pl.Int64).alias("row")))
             changed = False
             for name, shard in self._asides.items():
                 shard.close({"kind": self.kind.name, "history": history, **digests})

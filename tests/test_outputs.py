@@ -91,6 +91,50 @@ def test_an_export_replaces_its_own(tables: Path, tmp_path: Path) -> None:
         assert "it is a table of pairs" in done.err
 
 
+@pytest.mark.parametrize("name", ["mine.csv", "mine.jsonl"])
+def test_an_export_spares_text_that_is_not_its_own(name: str, tables: Path, tmp_path: Path) -> None:
+    """A person's text without the columns of any table stays, also beside the sidecar of another export, as does a table of ours."""
+    path = tmp_path / name
+    _foreign("data", path, tables)
+    before = path.read_bytes()
+    good("export", "jsonl", tables / "n.parquet", "-o", tmp_path / f"other{path.suffix}")
+    for words in (["jsonl"], ["jsonl", "--columns", "anchor"], ["sentence-transformers"]):
+        done = call("export", *words, tables / "n.parquet", "-o", path)
+        assert done.code == 2
+        assert "its columns: question, reply" in done.err
+    assert path.read_bytes() == before
+    good("filter", "top", tables / "n.parquet", "--k", "1", "-o", tmp_path / f"n{path.suffix}")
+    assert "it is a table of negatives" in call("export", "jsonl", tables / "n.parquet", "-o", tmp_path / f"n{path.suffix}").err
+
+
+def test_an_export_as_text_is_known_by_what_lies_beside_it(tables: Path, tmp_path: Path) -> None:
+    """Whatever its columns become; of chosen columns the ids are there, row for row."""
+    path = tmp_path / "e.jsonl"
+    for words in (["jsonl"], ["jsonl", "--columns", "negative", "--columns", "label"], ["flag-embedding"], ["jsonl"]):
+        good("export", *words, tables / "n.parquet", "--keep-labels", "positive", "-o", path)
+        beside = pl.read_parquet(tmp_path / "e.provenance.parquet")
+        assert beside["row"].to_list() == [*range(len(path.read_text(encoding="utf-8").splitlines()))]
+        if words[1:2] == ["--columns"]:
+            assert beside.drop("row").columns == ["anchor_id", "source_id", "id", "operator"]
+            wanted = dict(pl.read_parquet(tables / "n.parquet").select("id", "negative").iter_rows())
+            assert [wanted[one] for one in beside["id"]] == pl.read_ndjson(path)["negative"].to_list()
+
+
+@pytest.mark.parametrize("name", ["dropped", "provenance"])
+def test_a_file_where_a_sidecar_goes_stays(name: str, tables: Path, tmp_path: Path) -> None:
+    """What negforge did not write is not replaced by the dropped rows of a table, nor by the provenance of an export."""
+    mine = tmp_path / f"x.{name}.parquet"
+    pl.DataFrame({"precious": [1]}).write_parquet(mine)
+    before = mine.read_bytes()
+    done = call("export", "sentence-transformers", tables / "n.parquet", "-o", tmp_path / "x.parquet")
+    assert done.code == 2
+    assert f"may replace {mine}, which negforge did not write" in done.err
+    assert "its columns: precious" in done.err
+    code = call("filter", "top", tables / "n.parquet", "--k", "1", "-o", tmp_path / "x.parquet").code
+    assert code == (2 if name == "dropped" else 0)
+    assert mine.read_bytes() == before
+
+
 def test_pairs_do_not_replace_negatives(tables: Path, tmp_path: Path) -> None:
     """Negatives as text have every column of pairs, and are none."""
     good("filter", "top", tables / "n.parquet", "--k", "1", "-o", tmp_path / "n.jsonl")

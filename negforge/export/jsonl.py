@@ -21,7 +21,7 @@ def export(
     *,
     columns: Annotated[list[str] | None, Field(description="Columns to write, in this order; default all. Repeatable.")] = None,
 ) -> Exported:
-    """The chosen columns of each row.
+    """The chosen columns of each row; ids and operator in its provenance.
 
     batch: whole anchors. Raises InputError for a column that is not there.
     """
@@ -30,4 +30,6 @@ def export(
     for name in columns or []:
         if name not in batch:
             raise missing_column("columns", batch.frame.columns, "the table", name)
-    return Exported(batch.frame.select(columns) if columns else batch.frame)
+    if not columns:
+        return Exported(batch.frame)
+    return Exported(batch.frame.select(columns), batch.frame.select("anchor_id", "source_id", "id", "operator"))
