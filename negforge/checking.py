@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import glob
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from negforge import rng, text
 from negforge.card import feature
 from negforge.engine import Partitioner, Scratch, is_left, machine_memory, temporary_scratch
 from negforge.errors import InputError, NegforgeError, NewerFormatError, UsageError
-from negforge.formats import read_notes
+from negforge.formats import History, read_notes
 from negforge.labels import labelled
 from negforge.progress import Progress
 from negforge.records import DROP_NAMES, KINDS, NEGATIVES, Kind
@@ -160,6 +160,7 @@ def _version(dataset: Dataset, number: int, made: Checked, *, scratch: Scratch, 
         if opens and file not in asides:
             readable.append(file)
     made.findings += _strangers(dataset, number, {file.path for file in (*files, *asides)})
+    made.findings += _numbers(dataset, number, manifest)
     rows = _Rows(kind, manifest, scratch.folder(f"v{number}"), limit, progress)
     for file in readable:
         rows.read(file)
@@ -167,8 +168,9 @@ def _version(dataset: Dataset, number: int, made: Checked, *, scratch: Scratch, 
     made.findings += rows.findings()
     made.findings += rows.stages(str(dataset.inner / f"v{number}" / "manifest.json"))
     if len(readable) == len(files):  # else the digests differ for a reason that was told already
-        made.findings += _digests(manifest["digests"], rows.digests, str(dataset.inner / f"v{number}" / "manifest.json"), manifest)
-        made.findings += _counts(manifest, rows, str(dataset.inner / f"v{number}" / "manifest.json"))
+        where = str(dataset.inner / f"v{number}" / "manifest.json")
+        made.findings += _digests(manifest["digests"], rows.digests, where, manifest, [*rows.digests.named()])
+        made.findings += _counts(manifest, rows, kind, where)
 
 
 @dataclass(frozen=True)
@@ -221,8 +223,25 @@ def _strangers(dataset: Dataset, version: int, known: set[Path]) -> Iterator[Fin
                 yield Finding("extra", f"{path} is no file of v{version}", harm, "move it away")
 
 
-def _digests(wanted: dict[str, str], found: Digests, where: str, manifest: dict[str, Any]) -> Iterator[Finding]:
+def _numbers(dataset: Dataset, version: int, manifest: dict[str, Any]) -> Iterator[Finding]:
+    """Its number, and its parent's: the highest version that there was when it was published."""
+    where = str(dataset.inner / f"v{version}" / "manifest.json")
+    if manifest.get("version") != version:
+        yield Finding("version", f"the manifest of v{version} says that it is version {manifest.get('version')!r}", where, _RESTORE)
+    parent, before = manifest.get("parent"), [one for one in dataset.versions() if one < version]
+    # Versions in between that are gone may have been the parent.
+    fits = type(parent) is int and max(before, default=1) <= parent < version
+    if not (fits or (parent is None and "parent" in manifest and not before)):
+        right = f", not v{max(before)}" if before else ""
+        yield Finding("parent", f"the parent of v{version} is {parent!r} by its manifest{right}", where, _RESTORE)
+
+
+def _digests(wanted: dict[str, str], found: Digests, where: str, manifest: dict[str, Any], needed: Sequence[str]) -> Iterator[Finding]:
+    """The digests that were written against those of the rows. needed: names that must be there."""
     named = found.named()
+    for name in needed:
+        if name not in wanted:
+            yield Finding("digest", f"{name} is not there, it would be {named[name]}", where, _RESTORE)
     tool = manifest.get("tool", {})
     same_tools = all(tool.get(name) in (None, module.__version__) for name, module in (("polars", pl), ("pyarrow", pa)))
     for name, value in wanted.items():
@@ -231,9 +250,14 @@ def _digests(wanted: dict[str, str], found: Digests, where: str, manifest: dict[
             yield Finding("digest", f"{name} is {named.get(name)}, not {value}", where, _RESTORE)
 
 
-def _counts(manifest: dict[str, Any], rows: _Rows, where: str) -> Iterator[Finding]:
-    """The manifest's counts against the rows, and the report's against each other."""
+def _counts(manifest: dict[str, Any], rows: _Rows, kind: Kind, where: str) -> Iterator[Finding]:
+    """The manifest's counts against the rows, and the report's against each other; whether rows of an anchor stand together."""
     dropped = manifest["dropped"]
+    names = {column["name"] for column in manifest["columns"]}
+    together = kind.clusters in names and not ("position" in names and kind.column("position")) and not dropped["other_labels"]
+    if manifest["clustered"] != together:
+        word = "do not stand" if together else "stand"
+        yield Finding("clustered", f"by the manifest rows of an anchor {word} together in all it holds", where, _RESTORE)
     for what, said, true in (
         ("rows", manifest["rows"], rows.published),
         ("dropped rows", dropped["rows"], rows.digests.lost),
@@ -266,6 +290,9 @@ def _file(path: Path, made: Checked, scratch: Scratch, limit: int, progress: Pro
     (source,) = open_sources(str(path))
     if not source.kind:
         raise InputError(f"{path} was not written by negforge", "it carries no digest to check", "check a .parquet or .arrow file of ours")
+    if _is_sidecar(path, "provenance"):
+        made.notes.append("where the rows of an export came from: no digest is kept of it")
+        return
     notes, within = _notes(path)
     twin = dropped_twin(path)
     kind = KINDS.get(source.kind, EXPORT)
@@ -284,18 +311,40 @@ def _file(path: Path, made: Checked, scratch: Scratch, limit: int, progress: Pro
     made.rows, made.dropped = rows.digests.kept, rows.digests.lost
     made.findings += rows.findings()
     made.findings += rows.stages(str(path))
-    wanted = {name: notes[name] for name in ("rows_digest", "content_digest", "dropped_digest") if notes.get(name)}
+    names = ["dropped_digest"] if _is_sidecar(path, "dropped") else ["rows_digest", "content_digest", "dropped_digest"]
+    wanted = {name: notes[name] for name in names if notes.get(name)}
     if notes.get("dropped_digest") and not rows.digests.lost:
         there = twin.exists()
         why = "it holds the dropped rows of another file" if there else "it is not there"
         made.findings.append(Finding("file", f"{twin} should hold the dropped rows of {path}", why, _RESTORE))
         wanted.pop("dropped_digest")
-    made.findings += _digests(wanted, rows.digests, str(path), {})
+    # In a stream that a shell wrote to a file they stand at its end, and were looked at as it was read.
+    needed = names[:2] if wanted or path.suffix != ".arrow" else []
+    if not notes.get("dropped_digest") and twin.exists() and wanted:
+        other = _notes(twin)[0]
+        needed += ["dropped_digest"] * all(other.get(name) == notes.get(name) for name in ("rows_digest", "content_digest"))
+    made.findings += _digests(wanted, rows.digests, str(path), {}, needed)
+    if not made.findings and len(names) > 1:
+        made.findings += _last(source.history, rows, kind, str(path))
     for left in sorted(path.parent.glob(f".{glob.escape(path.name)}.stage-*")):
         if is_left(left):
             made.notes.append(f"{left} is what a dead writer left; the next one removes it")
-    if not notes.get("dropped_digest") and twin.exists() and _notes(twin)[0]:
+    if not notes.get("dropped_digest") and "dropped_digest" not in needed and _notes(twin)[0]:
         made.notes.append(f"{twin} is not of this file: no row of it was dropped")
+
+
+def _is_sidecar(path: Path, name: str) -> bool:
+    return path.name.endswith(f".{name}.parquet")
+
+
+def _last(history: History, rows: _Rows, kind: Kind, where: str) -> Iterator[Finding]:
+    """The counts of the stage that wrote a file against its rows; an export's are of the rows it read."""
+    counts = history[-1].get("counts", {}) if history else {}
+    if kind is EXPORT or not {"kept", "dropped"} <= counts.keys():
+        return
+    for what, said, true in (("kept", counts["kept"], rows.digests.kept), ("dropped", sum(counts["dropped"].values()), rows.digests.lost)):
+        if said != true:
+            yield Finding("counts", f"its last stage counts {said:,} {what} rows, there are {true:,}", where, _RESTORE)
 
 
 def _notes(path: Path) -> tuple[dict[str, Any], bool]:
@@ -332,6 +381,8 @@ class _Rows:
         self._broken: dict[tuple[str, str, str, str], _Broken] = {}
         self._ids = Partitioner(folder / "ids", limit)
         self._texts = Partitioner(folder / "texts", limit)
+        self._starts = Partitioner(folder / "starts", limit)  # of runs of rows of one anchor
+        self._anchor = pl.Series([None], dtype=pl.String)  # of the last row kept
         self._language = _language(manifest.get("stages", []))
         self._stages = _generators(manifest.get("stages", []))
         self._made: dict[str, list[Any]] = {}
@@ -372,6 +423,8 @@ class _Rows:
         if "id" in frame.columns and self.kind is not EXPORT:
             high, low = rng.strings128(frame["id"])
             self._ids.add(pl.DataFrame({"low": low, "row": np.arange(self._done, self._done + frame.height)}), high)
+        if kept is None and self._manifest.get("clustered") and self.kind.clusters in frame.columns:
+            self._stand_together(frame)
         if self.kind is NEGATIVES and {*_TEXTS} <= {*frame.columns}:
             self._compare(frame)
         if self.kind is NEGATIVES and self._stages and {*_MAKER} <= {*frame.columns}:
@@ -405,6 +458,16 @@ class _Rows:
             self._note("shard", "rows lie in the shard of another range", _AGAIN, shard != self._shard, frame)
         late, self._last = ordered_before(frame, key, self.kind, self._last)
         self._note("order", "rows do not stand in the order of a dataset", _AGAIN, late, frame)
+
+    def _stand_together(self, frame: pl.DataFrame) -> None:
+        """Where rows of an anchor begin, of a file that says they stand together: each anchor begins once."""
+        numbers = pl.Series(np.arange(self._done, self._done + frame.height))
+        live = frame["dropped_by"].is_null() if "dropped_by" in frame.columns else pl.Series([True]).new_from_index(0, frame.height)
+        anchors = frame[self.kind.clusters].filter(live)
+        begins = anchors.ne_missing(pl.concat([self._anchor, anchors.head(len(anchors) - 1)])) if len(anchors) else live.clear()
+        high, low = rng.strings128(anchors.filter(begins))
+        self._starts.add(pl.DataFrame({"low": low, "row": numbers.filter(live).filter(begins)}), high)
+        self._anchor = anchors[-1:] if len(anchors) else self._anchor
 
     def _compare(self, frame: pl.DataFrame) -> None:
         """Keys of (anchor, text): of every positive, and of what is published as a negative. An anchor is its id, and its text."""
@@ -460,17 +523,19 @@ class _Rows:
 
     def _across(self) -> None:
         """Ids that are there twice, and negatives that are a positive of their anchor."""
-        again, wrong = (np.zeros(self._done, dtype=bool) for _ in range(2))
-        for part, high in self._ids.parts():
-            ordered = part.with_columns(pl.Series("high", high)).sort("high", "low", "row")
-            same = (ordered["high"] == ordered["high"].shift()) & (ordered["low"] == ordered["low"].shift())
-            again[ordered.filter(same.fill_null(value=False))["row"].to_numpy()] = True
+        again, apart, wrong = (np.zeros(self._done, dtype=bool) for _ in range(3))
+        for keys, twice in ((self._ids, again), (self._starts, apart)):
+            for part, high in keys.parts():
+                ordered = part.with_columns(pl.Series("high", high)).sort("high", "low", "row")
+                same = (ordered["high"] == ordered["high"].shift()) & (ordered["low"] == ordered["low"].shift())
+                twice[ordered.filter(same.fill_null(value=False))["row"].to_numpy()] = True
         for part, key in self._texts.parts():
             narrow = part.with_columns(pl.Series("key", key))
             right = narrow.filter(~pl.col("negative")).select("key", "anchor", "low").unique(maintain_order=True)
             found = narrow.filter(pl.col("negative")).join(right, on=["key", "anchor", "low"], how="semi", maintain_order="left")
             wrong[found["row"].to_numpy()] = True
         self._at("id", "an id is there twice", _AGAIN, again)
+        self._at("clustered", "rows of an anchor do not stand together, though the file says so", _AGAIN, apart)
         mend = "run verify known-positive over it: it labels them positive"
         self._at("positive", "a negative says the same as a positive of its anchor", mend, wrong)
 

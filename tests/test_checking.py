@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from negforge.records import NEGATIVES
 from negforge.sinks import FileSink
 from negforge.store import FORMAT, Dataset
 from tests.children import negatives, write
+from tests.conftest import SAMPLE
 from tests.shell import call, good, on_terminal
 from tests.test_store import manifest_with, tree
 
@@ -211,6 +213,11 @@ def test_a_newer_format_is_no_finding(tmp_path: Path) -> None:
         ({"digests": {"rows_digest": "0" * 32}}, "digest"),
         ({"digests": {"content_digest": "0" * 32}}, "digest"),
         ({"digests": {"dropped_digest": "0" * 32}}, "digest"),
+        ({"clustered": True}, "clustered"),
+        ({"parent": 7}, "parent"),
+        ({"parent": 1}, "parent"),
+        ({"parent": True}, "parent"),
+        ({"version": 2}, "version"),
         ({"report": {"seen": 3, "kept": 2, "dropped": {}}}, "counts"),
     ],
 )
@@ -222,6 +229,86 @@ def test_a_manifest_that_is_not_true_is_told(tmp_path: Path, changes: dict[str, 
         changes = {"dropped": {**Dataset(path).manifest(1)["dropped"], "rows": 2}}
     manifest_with(path, **changes)
     assert law in laws(path)
+
+
+@pytest.mark.parametrize("name", ["rows_digest", "content_digest", "dropped_digest"])
+def test_a_digest_that_is_missing_in_a_manifest_is_told(tmp_path: Path, name: str) -> None:
+    """Whoever alters rows might leave out what would tell."""
+    path = tmp_path / "set"
+    write(path, negatives(ROWS))
+    digests = Dataset(path).manifest(1)["digests"]
+    manifest_with(path, digests={one: value for one, value in digests.items() if one != name})
+    assert f"{name} is not there, it would be {digests[name]}" in [one.what for one in found(path)]
+
+
+def test_a_version_names_the_one_before_as_its_parent(tmp_path: Path) -> None:
+    """Neither an older one, nor none; where versions were deleted it may be one of these."""
+    path = tmp_path / "set"
+    for mark in "abc":
+        write(path, negatives(ROWS), mark=mark)
+    assert [found(f"{path}@v{number}") for number in (1, 2, 3)] == [[], [], []]
+    place = path / ".negforge" / "v3" / "manifest.json"
+    manifest = json.loads(place.read_text(encoding="utf-8"))
+    for parent in (1, None):
+        place.write_text(json.dumps({**manifest, "parent": parent}), encoding="utf-8")
+        (finding,) = [one for one in found(path) if one.law == "parent"]
+        assert finding.what == f"the parent of v3 is {parent!r} by its manifest, not v2"
+    place.write_text(json.dumps(manifest), encoding="utf-8")
+    shutil.rmtree(path / ".negforge" / "v2")
+    assert "parent" not in laws(path)
+
+
+def notes_with(path: Path, change: Callable[[dict[str, Any]], Any]) -> None:
+    """Change what negforge wrote into a Parquet file, and nothing else."""
+    table = pq.read_table(path)
+    notes = json.loads(pq.read_metadata(path).metadata[METADATA])
+    change(notes)
+    pq.write_table(table.replace_schema_metadata({METADATA: json.dumps(notes)}), path)
+
+
+@pytest.mark.parametrize("name", ["rows_digest", "content_digest", "dropped_digest"])
+def test_a_digest_that_is_missing_in_a_file_is_told(tmp_path: Path, name: str) -> None:
+    """A file without one of its digests is not what negforge wrote; nor is it with its dropped rows away as well."""
+    good("ingest", "pairs", SAMPLE / "pairs.jsonl", "-o", tmp_path / "pairs.parquet")
+    good("ingest", "corpus", SAMPLE / "beir/corpus.jsonl", "-o", tmp_path / "corpus.parquet")
+    path = tmp_path / "n.parquet"
+    good("generate", "mine.random", tmp_path / "pairs.parquet", "--corpus", tmp_path / "corpus.parquet", "-n", "3", "-o", path)
+    good("filter", "where", path, "--keep", "length(negative) > 250", "-o", path.with_stem("f"))
+    path = path.with_stem("f")
+    assert found(path) == []
+    notes_with(path, lambda notes: notes.pop(name))
+    assert "digest" in laws(path)
+    if name == "dropped_digest":
+        (tmp_path / "f.dropped.parquet").unlink()
+        assert laws(path) == {"counts"}
+
+
+def test_a_file_that_says_its_anchors_stand_together_keeps_its_word(tmp_path: Path) -> None:
+    """Where stages trust it, rows of an anchor would be taken for two anchors."""
+    good("ingest", "pairs", SAMPLE / "pairs.jsonl", "-o", tmp_path / "pairs.parquet")
+    path = tmp_path / "n.parquet"
+    good("generate", "perturb.number", tmp_path / "pairs.parquet", "-n", "2", "-o", path)
+    notes_with(path, lambda notes: notes.update(clustered=True))
+    assert found(path) == []  # as it happens they do
+    pq.write_table(pq.read_table(path).take([1, 2, *range(3, pq.read_metadata(path).num_rows), 0]), path)
+    (finding,) = found(path)
+    assert finding.law == "clustered"
+    notes_with(path, lambda notes: notes.update(clustered=False))
+    assert found(path) == []
+
+
+def test_a_sidecar_is_checked_as_what_it_is(tmp_path: Path) -> None:
+    """Named by a glob among the tables, dropped rows are held to their own digest, and a provenance to none."""
+    good("ingest", "pairs", SAMPLE / "pairs.jsonl", "-o", tmp_path / "pairs.parquet")
+    good("generate", "perturb.number", tmp_path / "pairs.parquet", "-n", "2", "-o", tmp_path / "n.parquet")
+    good("filter", "where", tmp_path / "n.parquet", "--keep", "draw < 1", "-o", tmp_path / "d.parquet")
+    good("export", "sentence-transformers", tmp_path / "d.parquet", "-o", tmp_path / "e.parquet")
+    for one in sorted(tmp_path.glob("*.parquet")):
+        assert found(one) == [], one
+    twin = tmp_path / "d.dropped.parquet"
+    notes = {METADATA: pq.read_metadata(twin).metadata[METADATA]}
+    pq.write_table(pq.read_table(twin).slice(1).replace_schema_metadata(notes), twin)
+    assert laws(twin) == {"digest"}
 
 
 @pytest.mark.parametrize("change", [{"seed": 1}, {"version": 2}])
