@@ -80,8 +80,8 @@ def text_ids(texts: pl.Series) -> pl.Series:
     return ids if not texts.null_count() else pl.select(pl.when(texts.is_not_null()).then(ids)).to_series().alias("anchor_id")
 
 
-def _string_lanes(data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> Lanes:
-    """Two 64-bit hashes of each byte string data[offsets[i]:offsets[i + 1]], from its 8-byte words."""
+def _string_lanes(data: NDArray[np.uint8], offsets: NDArray[np.int64], lanes: int) -> list[U64]:
+    """One or two 64-bit hashes of each byte string data[offsets[i]:offsets[i + 1]], from its 8-byte words."""
     lengths = np.diff(offsets)
     start, stop = int(offsets[0]), int(offsets[-1])
     padded = np.zeros(stop - start + 8, dtype=np.uint8)
@@ -94,7 +94,7 @@ def _string_lanes(data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> Lanes:
     spare = (lengths % 8).astype(np.uint64)
     cut = spare > 0
     values[np.cumsum(words)[cut] - 1] &= (np.uint64(1) << (spare[cut] * np.uint64(8))) - np.uint64(1)
-    return _summed((values, values), words, lengths, place)
+    return _summed([values] * lanes, words, lengths, place)
 
 
 def _places(counts: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -103,21 +103,21 @@ def _places(counts: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.arange(int(ends[-1]) if len(ends) else 0, dtype=np.int64) - np.repeat(ends - counts, counts)
 
 
-def _summed(values: Lanes, counts: NDArray[np.int64], sizes: NDArray[np.int64], place: NDArray[np.int64]) -> Lanes:
+def _summed(values: Sequence[U64], counts: NDArray[np.int64], sizes: NDArray[np.int64], place: NDArray[np.int64]) -> list[U64]:
     """One hash for each run of `counts` values: each is scattered with its place in the run and summed, the size closes the sum.
 
-    Whole-column operations, none per row.
+    values: of one lane or of both. Whole-column operations, none per row.
     """
     place_key = (place.astype(np.uint64) + np.uint64(1)) * _GOLDEN
     full = counts > 0
     starts = (np.cumsum(counts) - counts)[full]
     lanes = []
-    for cells, (multiplier, size_key) in zip(values, _LANES, strict=True):
+    for cells, (multiplier, size_key) in zip(values, _LANES, strict=False):
         sums = np.zeros(len(counts), dtype=np.uint64)
         if len(starts):
             sums[full] = np.add.reduceat(mix(cells * multiplier + place_key), starts)
         lanes.append(mix(sums ^ (sizes.astype(np.uint64) + np.uint64(1)) * size_key))
-    return lanes[0], lanes[1]
+    return lanes
 
 
 def strings128(texts: pl.Series) -> Lanes:
@@ -127,19 +127,24 @@ def strings128(texts: pl.Series) -> Lanes:
 
 def _bytes128(cells: pl.Series) -> Lanes:
     """As `strings128`, of a column of texts or of bytes."""
+    high, low = _byte_lanes(cells, 2)
+    return high, low
+
+
+def _byte_lanes(cells: pl.Series, lanes: int) -> list[U64]:
+    """The first lane or both of a column of texts or of bytes."""
     array = cells.to_arrow()
     chunks = array.chunks if isinstance(array, pa.ChunkedArray) else [array]
-    lanes: list[Lanes] = [_string_lanes(data, part) for data, offsets in map(_buffers, chunks) for part in _pieces(offsets)]
-    high = np.concatenate([lane[0] for lane in lanes]) if lanes else np.zeros(0, np.uint64)
-    low = np.concatenate([lane[1] for lane in lanes]) if lanes else np.zeros(0, np.uint64)
-    return _nulled(cells, high, low)
+    pieces = [_string_lanes(data, part, lanes) for data, offsets in map(_buffers, chunks) for part in _pieces(offsets)]
+    return _nulled(cells, [np.concatenate(one) for one in zip(*pieces, strict=True)] or [np.zeros(0, np.uint64)] * lanes)
 
 
-def _nulled(cells: pl.Series, high: U64, low: U64) -> Lanes:
+def _nulled(cells: pl.Series, lanes: list[U64]) -> list[U64]:
     if cells.null_count():
         null = cells.is_null().to_numpy()
-        high[null], low[null] = _NULL
-    return high, low
+        for lane, value in zip(lanes, _NULL, strict=False):
+            lane[null] = value
+    return lanes
 
 
 def _buffers(array: pa.Array) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
@@ -190,7 +195,7 @@ def negative_ids(source_ids: pl.Series, *, operator: str, options_digest: str, s
 
 def hash64(texts: pl.Series) -> U64:
     """A 64-bit hash of each text: what shards, partitions and keys are made of."""
-    return strings128(texts)[0]
+    return _byte_lanes(texts.cast(pl.String), 1)[0]
 
 
 def place_keys(positions: pl.Series) -> U64:
@@ -239,13 +244,15 @@ def _column_lanes(column: pl.Series) -> Lanes:
         # The number of fields first: a record of none has a hash too.
         size = np.full(len(column), len(dtype.fields), dtype=np.uint64)
         high, low = combine([(size, size), *(_column_lanes(field) for field in column.struct.unnest().get_columns())])
-        return _nulled(column, high, low)
+        high, low = _nulled(column, [high, low])
+        return high, low
     if isinstance(dtype, pl.Array):
         return _column_lanes(column.arr.to_list())
     if isinstance(dtype, pl.List):
         lengths = column.list.len().fill_null(0).to_numpy().astype(np.int64)
         items = _column_lanes(column.filter(lengths > 0).explode())
-        return _nulled(column, *_summed(items, lengths, lengths, _places(lengths)))
+        high, low = _nulled(column, _summed(items, lengths, lengths, _places(lengths)))
+        return high, low
     if isinstance(dtype, pl.Map):
         return _column_lanes(column.cast(pl.List(pl.Struct({"key": dtype.key, "value": dtype.value}))))
     return strings128(column.cast(pl.Int64) if dtype == pl.Duration else column)

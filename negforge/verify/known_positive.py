@@ -99,8 +99,10 @@ def verify(batch: Negatives, state: State, *, language: str) -> pl.Series:
 def _member(keys: U64, known: U64) -> NDArray[np.bool_]:
     if not len(known):
         return np.zeros(len(keys), dtype=bool)
-    place = np.minimum(np.searchsorted(known, keys), len(known) - 1)
-    found: NDArray[np.bool_] = known[place] == keys
+    order = np.argsort(keys)  # one pass over the file, not a search through all of it for each key
+    place = np.minimum(np.searchsorted(known, keys[order]), len(known) - 1)
+    found = np.empty(len(keys), dtype=bool)
+    found[order] = known[place] == keys[order]
     return found
 
 
