@@ -27,7 +27,7 @@ _LANES = (
     (np.uint64(0xDABA0B6EB09322E3), np.uint64(0x8CB92BA72F3D8DD7)),
 )
 _NULL = (np.uint64(0x6E756C6C00000001), np.uint64(0x6E756C6C00000002))
-_WORDS_AT_ONCE = 1 << 17  # keeps the temporaries in the processor's cache
+_WORDS_AT_ONCE = 1 << 16  # keeps the temporaries in the processor's cache
 _MASK = (1 << 64) - 1
 _LAST = (1 << 63) - 1
 _HEX = np.frombuffer(b"".join(b"%02x" % byte for byte in range(256)), dtype=np.uint8).reshape(256, 2)
@@ -35,9 +35,12 @@ _HEX = np.frombuffer(b"".join(b"%02x" % byte for byte in range(256)), dtype=np.u
 
 def mix(values: U64) -> U64:
     """Scatter 64-bit values: the finaliser of splitmix64, a bijection."""
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return values ^ (values >> np.uint64(31))
+    mixed = values ^ (values >> np.uint64(30))
+    mixed *= np.uint64(0xBF58476D1CE4E5B9)
+    mixed ^= mixed >> np.uint64(27)
+    mixed *= np.uint64(0x94D049BB133111EB)
+    mixed ^= mixed >> np.uint64(31)
+    return mixed
 
 
 def blake(*parts: str | bytes, size_bytes: int = 16) -> str:
