@@ -63,12 +63,26 @@ class BadRows:
         return InputError(what, found, "mend them, or allow more with --max-bad-rows")
 
     def dropped(self, title: str, schema: pl.Schema) -> pl.DataFrame:
-        """The rows put by as dropped rows of a table with that schema, one a place and text, their ids made of these."""
-        values = [f"{row.place}: {row.text}" for row in self.rows]
-        rows = pl.DataFrame(
-            {"drop_reason": [row.reason for row in self.rows], "drop_value": values},
-            schema={"drop_reason": pl.String, "drop_value": pl.String},
+        """The rows put by as dropped rows of a table with that schema, one a place and text.
+
+        An id is made of the reason, the file, the text and the how many-th of its like it is: rows in another order keep theirs.
+        """
+        rows = pl.DataFrame(self.rows, schema=dict.fromkeys(BadRow._fields, pl.String), orient="row").unique(maintain_order=True)
+        rows = rows.with_columns(pl.col("place").str.replace(r"(:| row )[0-9]+$", "").alias("file"))
+        like = ["reason", "file", "text"]
+        rows = rows.with_columns(pl.int_range(pl.len()).over(like).cast(pl.String).alias("turn"))
+        rows = rows.select(
+            rng.record_ids("bad row", [rows[name] for name in (*like, "turn")]),
+            pl.lit(title).alias("dropped_by"),
+            pl.col("reason").alias("drop_reason"),
+            pl.concat_str("place", pl.lit(": "), "text").alias("drop_value"),
         )
-        rows = rows.with_columns(rng.record_ids("bad row", [rows["drop_reason"], rows["drop_value"]]), pl.lit(title).alias("dropped_by"))
-        rows = rows.unique("id", maintain_order=True)
         return rows.select(pl.col(name) if name in rows.columns else pl.lit(None, dtype).alias(name) for name, dtype in schema.items())
+
+
+def placeless(dropped: pl.DataFrame) -> pl.DataFrame:
+    """Dropped rows as their digest takes them: bad ones without the line they stood in, for their ids say all else of them."""
+    if not {"dropped_by", "drop_value"} <= {*dropped.columns}:
+        return dropped
+    bad = pl.col("dropped_by").str.starts_with("ingest ").fill_null(value=False)
+    return dropped.with_columns(pl.when(~bad).then(pl.col("drop_value")).alias("drop_value"))

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from negforge import rng
+from negforge.badrows import placeless
 from negforge.engine import Scratch, Spool, collect, storage, temporary_scratch
 from negforge.errors import UsageError, listed
 from negforge.formats import METADATA, History, as_type
@@ -39,7 +40,7 @@ class Digests:
     """Counts and order-free digests of what was written. A digest is 32 hex digits.
 
     rows: of the kept rows over the kind's digest columns; the same on any engine and machine. content, dropped: of all
-    columns of the kept and of the dropped rows; the same with one set of versions.
+    columns of the kept and of the dropped rows, but for the line that a bad one stood in; the same with one set of versions.
     """
 
     kind: Kind
@@ -56,7 +57,7 @@ class Digests:
             self.sums["rows"] += rng.total128(rng.frame_lanes(kept, self.kind.digest or sorted(kept.columns), known))
             self.sums["content"] += rng.total128(rng.frame_lanes(kept, sorted(kept.columns), known))
         if dropped.height:
-            self.sums["dropped"] += rng.total128(rng.frame_lanes(dropped, sorted(dropped.columns)))
+            self.sums["dropped"] += rng.total128(rng.frame_lanes(placeless(dropped), sorted(dropped.columns)))
 
     def named(self) -> dict[str, str]:
         """The digests by name."""

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import negforge
 from negforge.badrows import BadRows
 from negforge.errors import InputError
+from negforge.store import Dataset
 from tests.conftest import ROOT
 from tests.shell import call, good, shell
 
@@ -220,6 +221,25 @@ def test_python_takes_the_setting() -> None:
     result = negforge.run("ingest pairs", pl.DataFrame({"anchor": ["a", ""], "positive": ["p", "q"]}), max_bad_rows=1)
     assert result.kept["anchor"].to_list() == ["a"]
     assert result.dropped["drop_value"].to_list() == ['the given frame row 2: {"anchor": "", "positive": "q"}']
+
+
+def test_rows_in_another_order_are_the_same_dataset(tmp_path: Path) -> None:
+    """Bad lines keep their ids wherever they stand, equal ones too; no second version is made of a file that was shuffled."""
+    lines = [pair(1), b"{bad\n", pair(2), b"{bad\n", JSON_LINES[6][0], b"{worse\n", pair(3)]
+    given_file = tmp_path / "given.jsonl"
+    found = []
+    for order in (lines, lines[::-1], lines[3:] + lines[:3]):
+        given_file.write_bytes(b"".join(order))
+        good("ingest", "pairs", given_file, "--max-bad-rows", "4", "-o", tmp_path / "set")
+        good("ingest", "pairs", given_file, "--max-bad-rows", "4", "-o", tmp_path / "made.parquet")
+        found.append(sorted(dropped(tmp_path / "made.parquet")["id"]))
+        places = dropped(tmp_path / "made.parquet")["drop_value"].str.extract(r":([0-9]+): ").cast(pl.Int64)
+        assert [order[place - 1] in (b"{bad\n", b"{worse\n", JSON_LINES[6][0]) for place in places] == [True] * 4
+    assert Dataset(tmp_path / "set").versions() == [1]
+    assert found[0] == found[1] == found[2]
+    assert len({*found[0]}) == 4
+    for one in ("set", "made.parquet"):
+        assert call("check", tmp_path / one).code == 0
 
 
 def test_a_run_without_bad_rows_is_the_same(tmp_path: Path) -> None:
