@@ -15,11 +15,12 @@ import pyarrow.ipc
 from numpy.typing import NDArray
 
 from negforge import rng
-from negforge.engine import Partitioner, Scratch, collect, machine_memory, storage
+from negforge.engine import Partitioner, collect, hold, machine_memory, storage
 from negforge.records import Corpus, full_text
 
 _ROWS_A_BATCH = 1 << 16
 _BUILD = "build-"
+_KEPT_SECONDS = 7 * 86400.0  # a build that was killed and that nobody went on with for so long is removed
 
 
 def cache_root() -> Path:
@@ -29,24 +30,38 @@ def cache_root() -> Path:
     return Path(own) if own else Path(base) / "negforge"
 
 
-def cached(key: str, build: Callable[[Path], None]) -> Path:
-    """The folder of that content key, built by `build` if it is not there. Two builders at once do no harm."""
+def cached(key: str, build: Callable[[Path], None], *, goes_on: bool = False) -> Path:
+    """The folder of that content key, built by `build` if it is not there. One builds it; another who wants it waits.
+
+    goes_on: what a build that was killed left is there when it is called again; else it begins with an empty folder. What is
+    under the key is whole: it gets that name when `build` is done.
+    """
     root = cache_root()
-    place = root / key
-    if place.is_dir():
-        return place
+    place, begun = root / key, root / f"{_BUILD}{key}"
     with storage(root):
-        root.mkdir(parents=True, exist_ok=True)
-        collect(root, _BUILD)
-        with Scratch(root, _BUILD) as scratch:
-            folder = scratch.folder("new")
-            build(folder)
+        while not place.is_dir():
+            begun.mkdir(parents=True, exist_ok=True)
             try:
-                folder.rename(place)
-            except OSError:
-                if not place.is_dir():  # not built by another process in the meantime
-                    raise
+                lock = hold(begun / "lock")
+            except FileNotFoundError:  # whoever built it in the meantime has removed the folder
+                continue
+            try:
+                if not place.is_dir():
+                    os.utime(begun)
+                    collect(root, _BUILD, _KEPT_SECONDS)
+                    _built(begun / "new", build, goes_on=goes_on).rename(place)
+                shutil.rmtree(begun, ignore_errors=True)
+            finally:
+                os.close(lock)
     return place
+
+
+def _built(folder: Path, build: Callable[[Path], None], *, goes_on: bool) -> Path:
+    if not goes_on:
+        shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(exist_ok=True)
+    build(folder)
+    return folder
 
 
 class CorpusStore:
@@ -102,6 +117,13 @@ class CorpusStore:
         reader = self._reader
         for number in range(reader.num_record_batches):
             yield pl.DataFrame(pl.from_arrow(reader.get_batch(number)))
+
+    def texts(self, first: int = 0) -> Iterator[str]:
+        """The full texts from a row on."""
+        reader = self._reader
+        for number in range(first // _ROWS_A_BATCH, reader.num_record_batches):
+            batch = pl.DataFrame(pl.from_arrow(reader.get_batch(number)))
+            yield from batch["text"][max(0, first - number * _ROWS_A_BATCH) :].to_list()
 
     def __getstate__(self) -> dict[str, Path]:
         return {"path": self.path}

@@ -86,12 +86,14 @@ class Scratch:
         self.close()
 
 
-def collect(parent: Path, prefix: str) -> None:
-    """Remove scratch folders that dead owners left."""
+def collect(parent: Path, prefix: str, kept_seconds: float = 0.0) -> None:
+    """Remove scratch folders that dead owners left; those of which something may be made only once they are so old."""
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         for path in [*parent.iterdir()]:
             if path.name.startswith(prefix):
                 with contextlib.suppress(OSError):  # of another user, or on a disk that is full
+                    if kept_seconds and time.time() - path.stat().st_mtime < kept_seconds:
+                        continue
                     lock = _own(path, wait=False)
                     if lock is not None:
                         shutil.rmtree(path, ignore_errors=True)

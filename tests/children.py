@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,12 @@ import pyarrow.parquet as pq
 from negforge import resuming
 from negforge.checking import check
 from negforge.comparing import compare
+from negforge.corpus import CorpusStore
 from negforge.engine import Scratch, collect, ordered_map
 from negforge.errors import InputError
 from negforge.merging import Rules, merge
 from negforge.pipeline import load, run_steps
-from negforge.records import NEGATIVES, Kind
+from negforge.records import NEGATIVES, Corpus, Kind, Pairs
 from negforge.sinks import Outcome
 from negforge.store import DatasetSink
 from negforge.tables import plain_batches
@@ -143,7 +144,31 @@ def _push_job(job: dict[str, Any]) -> dict[str, Any]:
         return {"state": push(job["path"], job["repo"]).state}
 
 
-_JOBS = {"write": _write_job, "run": _run_job, "merge": _merge_job, "push": _push_job}
+def _index_job(job: dict[str, Any]) -> dict[str, Any]:
+    """Index a corpus, a commit each 32 texts, and search it; killed before the text of number `text` of those that it is fed."""
+    from negforge.generate.mine import bm25  # a declaration sets threads of Polars to work, which a fork has not
+
+    os.environ["NEGFORGE_CACHE"] = job["path"]
+    bm25._COMMIT_SECONDS, bm25._ROWS_A_LOOK = 0.0, 32
+    texts, fed = CorpusStore.texts, 0
+
+    def counted(store: CorpusStore, first: int = 0) -> Iterator[str]:
+        nonlocal fed
+        for text in texts(store, first):
+            if fed == job.get("text"):
+                os.kill(os.getpid(), signal.SIGKILL)
+            fed += 1
+            yield text
+
+    setattr(CorpusStore, "texts", counted)  # noqa: B010 - mypy lets no method be replaced
+    corpus = pl.concat(plain_batches(Path(job["corpus"]), 1000))
+    queries = Pairs(pl.select(anchor_id=corpus["id"], anchor=corpus["text"].str.slice(0, 40)).gather_every(7))
+    side = Corpus(reader=corpus.iter_slices, digest="of the corpus")
+    state = bm25.prepare(side, 1 << 30, tokeniser=job.get("tokeniser", "simple"))
+    return {"fed": fed, "found": bm25.generate(queries, state, num_negatives=5).rows()}
+
+
+_JOBS = {"index": _index_job, "write": _write_job, "run": _run_job, "merge": _merge_job, "push": _push_job}
 
 
 def _child(job: dict[str, Any], pipe: int) -> None:

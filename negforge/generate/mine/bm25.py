@@ -9,6 +9,9 @@ Source: Robertson and Zaragoza, The Probabilistic Relevance Framework, 2009; tex
 from __future__ import annotations
 
 import functools
+import logging
+import shutil
+import time
 from collections import Counter
 from dataclasses import dataclass
 from importlib import metadata
@@ -36,6 +39,9 @@ DECLARES = Declares(
 )
 _BODY = "body"
 _HEAP_BYTES = 64_000_000
+_COMMIT_SECONDS = 5.0  # what a build that is killed loses at most
+_ROWS_A_LOOK = 1024  # rows between looks at the clock
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,7 @@ def prepare(
     """Index the corpus, or find the index made of the same content before."""
     store = CorpusStore.of(corpus, max_memory)
     key = f"bm25-{rng.blake('bm25 index 1', corpus.digest, tokeniser, metadata.version('tantivy'))}"
-    return State(store, cached(key, lambda folder: _write(store, folder, tokeniser)), tokeniser)
+    return State(store, cached(key, lambda folder: _write(store, folder, tokeniser), goes_on=True), tokeniser)
 
 
 def generate(
@@ -127,17 +133,27 @@ def _schema() -> Any:
 
 
 def _write(store: CorpusStore, folder: Path, tokeniser: str) -> None:
-    index = tantivy.Index(_schema(), path=str(folder))
+    """Index the texts, or go on behind those that are committed: documents come in the order of rows, and a commit takes all."""
+    try:
+        index = tantivy.Index(_schema(), path=str(folder))
+        done = index.searcher().num_docs
+    except (OSError, ValueError):  # what was left is damaged
+        shutil.rmtree(folder)
+        folder.mkdir()
+        index, done = tantivy.Index(_schema(), path=str(folder)), 0
     index.register_tokenizer("words", _analyser(tokeniser))
+    if done:
+        _log.info("%s of %s texts were indexed before", f"{done:,}", f"{store.size:,}")
     writer = index.writer(heap_size=_HEAP_BYTES, num_threads=1)
-    row = 0
-    for batch in store.batches():
-        for text in batch["text"].to_list():
-            document = tantivy.Document()
-            document.add_text(_BODY, text)
-            document.add_unsigned("row", row)
-            writer.add_document(document)
-            row += 1
+    committed = time.monotonic()
+    for row, text in enumerate(store.texts(done), start=done):
+        document = tantivy.Document()
+        document.add_text(_BODY, text)
+        document.add_unsigned("row", row)
+        writer.add_document(document)
+        if row % _ROWS_A_LOOK == 0 and time.monotonic() - committed >= _COMMIT_SECONDS:
+            writer.commit()
+            committed = time.monotonic()
     writer.commit()
     writer.wait_merging_threads()
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import math
+import os
+import random
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 import negforge
+from tests.shell import Children
 
 TITLE = "generate mine.bm25"
 
@@ -188,3 +192,83 @@ def test_scifact_counts(real_data: Path, tmp_path: Path) -> None:
     other = pl.read_parquet(pairs).sample(fraction=1, shuffle=True, seed=3)
     again = negforge.run(TITLE, other, corpus=corpus, num_negatives=8, batch_size=97, workers=2)
     assert again.report.outcome.digests["rows_digest"] == made.report.outcome.digests["rows_digest"]
+
+
+# -- killed while it indexes -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six hundred texts of the words of forty, many of them tied."""
+    draw = random.Random(3)
+    words = [f"word{number}" for number in range(40)]
+    frame = pl.DataFrame({"id": [f"{n:03d}" for n in range(600)], "text": [" ".join(draw.choices(words, k=8)) for _ in range(600)]})
+    path = tmp_path_factory.mktemp("texts") / "corpus.parquet"
+    frame.write_parquet(path)
+    return path
+
+
+def test_an_index_killed_again_and_again_goes_on_and_finds_the_same(tmp_path: Path, texts: Path, children: Children) -> None:
+    """Twenty kills -9: no half index is taken for whole, what was committed is not indexed again, and every score is the same."""
+    job = {"job": "index", "corpus": str(texts)}
+    (whole,) = children.run({**job, "path": tmp_path / "whole"})
+    assert whole["fed"] == 600
+    draw = random.Random(9)
+    caches = [tmp_path / f"cache-{number}" for number in range(10)]
+    done = dict.fromkeys(caches, 0)
+    for _ in range(2):
+        at = {cache: draw.randrange(1, 250) for cache in caches}
+        assert all(died["killed"] for died in children.run(*({**job, "path": cache, "text": text} for cache, text in at.items())))
+        for cache, text in at.items():
+            assert not [*cache.glob("bm25-*")]
+            done[cache] += max(0, text - 32)  # a commit each 32 texts
+    for cache, last in zip(caches, children.run(*({**job, "path": cache} for cache in caches)), strict=True):
+        assert last["code"] == 0
+        assert last["fed"] <= 600 - done[cache]
+        assert last["found"] == whole["found"]
+        assert [path.name for path in cache.iterdir() if path.name.startswith("build-")] == []
+        (index,) = cache.glob("bm25-*")
+        known = {one["segment_id"].replace("-", "") for one in json.loads((index / "meta.json").read_text(encoding="utf-8"))["segments"]}
+        assert {path.stem for path in index.iterdir() if path.suffix in (".term", ".idx", ".fast")} <= known
+
+
+@pytest.mark.parametrize("delay", [0.3, 0.7])
+def test_an_index_killed_while_it_commits(tmp_path: Path, texts: Path, children: Children, delay: float) -> None:
+    """Killed by the clock, in the midst of whatever the library writes."""
+    (whole,) = children.run({"job": "index", "corpus": str(texts), "path": tmp_path / "whole"})
+    job = {"job": "index", "corpus": str(texts), "path": tmp_path / "cache"}
+    for part in range(3):
+        children.run({**job, "delay": delay * (1 + part / 7)})
+    (last,) = children.run(job)
+    assert (last["code"], last["found"]) == (0, whole["found"])
+
+
+@pytest.mark.parametrize("harm", ["meta.json", ".fast", "all"])
+def test_what_a_killed_build_left_damaged_is_built_anew(tmp_path: Path, texts: Path, children: Children, harm: str) -> None:
+    """A disk may lose what a power cut interrupted; the cache is never a reason to fail."""
+    job = {"job": "index", "corpus": str(texts), "path": tmp_path}
+    children.run({**job, "text": 300})
+    (begun,) = tmp_path.glob("build-bm25-*/new")
+    for path in begun.iterdir():
+        if harm in ("all", path.name, path.suffix):
+            path.write_bytes(path.read_bytes()[:-9])
+    (last,) = children.run(job)
+    assert (last["code"], last["fed"]) == (0, 600)
+
+
+def test_two_who_want_one_index_build_it_once(tmp_path: Path, texts: Path, children: Children) -> None:
+    """The one waits for the other, and finds what it made."""
+    job = {"job": "index", "corpus": str(texts), "path": tmp_path}
+    done = children.run(*[job] * 4)
+    assert sorted(one["fed"] for one in done) == [0, 0, 0, 600]
+    assert len({json.dumps(one["found"]) for one in done}) == 1
+
+
+def test_a_build_that_nobody_went_on_with_is_removed_after_a_week(tmp_path: Path, texts: Path, children: Children) -> None:
+    """Another corpus may be wanted by then; a younger one is kept."""
+    old, young = tmp_path / "build-bm25-old", tmp_path / "build-bm25-young"
+    for folder in (old, young):
+        (folder / "new").mkdir(parents=True)
+    os.utime(old, (1, 1))
+    children.run({"job": "index", "corpus": str(texts), "path": tmp_path})
+    assert (old.exists(), young.exists()) == (False, True)
