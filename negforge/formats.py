@@ -10,6 +10,7 @@ import csv
 import io
 import itertools
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -30,6 +31,7 @@ _STRICT = BadRows()
 
 FORMATS = ("jsonl", "json", "csv", "tsv", "parquet", "arrow")
 METADATA = b"negforge"
+_ENDLESS = b"Infinity"  # as Python writes it into JSON
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _HELD_BYTES = 1 << 26  # a frame ends at so many rows or so many bytes, whatever comes first
 _WORDS = {"String": "text", "Boolean": "true or false", "Float64": "a number", "List": "a list", "Struct": "an object"}
@@ -141,6 +143,19 @@ def _holds_objects(dtype: pl.DataType) -> bool:
     return isinstance(dtype, pl.Struct) or (isinstance(dtype, pl.List) and _holds_objects(as_type(dtype.inner)))
 
 
+def _holds_decimals(dtype: pl.DataType) -> bool:
+    if isinstance(dtype, pl.Struct):
+        return any(_holds_decimals(as_type(field.dtype)) for field in dtype.fields)
+    return _holds_decimals(as_type(dtype.inner)) if isinstance(dtype, pl.List) else dtype == pl.Float64
+
+
+def _is_endless(value: Any) -> bool:
+    """Whether a JSON value holds an infinite number."""
+    if isinstance(value, (list, dict)):
+        return any(map(_is_endless, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, float) and math.isinf(value)
+
+
 def _without_empty(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _without_empty(part) for name, part in value.items()} or None
@@ -185,7 +200,7 @@ def _jsonl(handle: IO[bytes], name: str, rows: int, _history: History, bad: BadR
             error = InputError(f"key {twice!r} stands twice in an object", f"{name} line {number}: {_shown(line)}", "keep one of them")
             bad.take(error, "repeated-key", f"{name}:{number}", _raw(line))
             continue
-        held.add(row, number, _raw(line) if bad.most else "")
+        held.add(row, number, _raw(line) if bad.most else "", endless=_ENDLESS in line)
         held_bytes += len(line)
         if len(held.rows) >= rows or held_bytes >= _HELD_BYTES:
             yield held.frame(types)
@@ -258,12 +273,14 @@ class _Held:
         self.rows: list[dict[str, Any]] = []
         self.numbers: list[int] = []
         self.texts: list[str] = []
+        self.endless: list[bool] = []
 
-    def add(self, row: dict[str, Any], number: int, text: str) -> None:
-        """Take one."""
+    def add(self, row: dict[str, Any], number: int, text: str, *, endless: bool) -> None:
+        """Take one. endless: whether its text has the word for an infinite number."""
         self.rows.append(row)
         self.numbers.append(number)
         self.texts.append(text)
+        self.endless.append(endless)
 
     def frame(self, types: dict[str, pl.DataType]) -> pl.DataFrame:
         """What is held as a frame, held no longer; `types`, those of the frames before, are widened to fit."""
@@ -279,6 +296,8 @@ class _Held:
                     columns[name] = column_of(name, values, found or known)
                 except ValueError:
                     found = None
+                else:
+                    found = None if found is not None and _holds_decimals(found) and any(self._too_large(values)) else found
                 if found is None:
                     self._put_by(name, values, known)
                     break
@@ -290,8 +309,12 @@ class _Held:
         if self._bad.most:
             made = made.with_columns(pl.Series(PLACE, map(self._place, self.numbers), dtype=pl.String))
             made = made.with_columns(pl.Series(TEXT, self.texts, dtype=pl.String)) if self._unit == "line" else made
-        self.rows, self.numbers, self.texts = [], [], []
+        self.rows, self.numbers, self.texts, self.endless = [], [], [], []
         return made
+
+    def _too_large(self, values: list[Any]) -> Iterator[bool]:
+        """Which of the rows' values hold a number too large for 64 bits, which the parser takes for an infinite one."""
+        return (_is_endless(value) and not word for value, word in zip(values, self.endless, strict=True))
 
     def _place(self, number: int) -> str:
         return f"{self._name}:{number}" if self._unit == "line" else f"{self._name} {self._unit} {number}"
@@ -300,13 +323,16 @@ class _Held:
         """Put by the rows whose value in a column does not fit those before it; raise the first one's error if none may be."""
         place = f"{self._name} {self._unit}"
         wrong: set[int] = set()
-        for row, (value, number) in enumerate(zip(values, self.numbers, strict=True)):
+        for row, (value, number, large) in enumerate(zip(values, self.numbers, [*self._too_large(values)], strict=True)):
             error, both = _misfit(name, value, known, f"{place} {number}")
+            if large:
+                told = f"{place} {number}{f': {self.texts[row][:80]}' if self.texts[row] else ''}"
+                error = InputError(f"column '{name}' holds a number beyond 64 bits", told, "mend it, or write it as text")
             if error is None:
                 known = both
                 continue
             text = self.texts[row] or json.dumps(self.rows[row], ensure_ascii=False, default=str)
-            self._bad.take(error, "mixed-types", self._place(number), text)
+            self._bad.take(error, "too-large" if large else "mixed-types", self._place(number), text)
             wrong.add(row)
         if not wrong:
             where = f"{place} {self.numbers[0]} and after"
@@ -315,6 +341,7 @@ class _Held:
         self.rows = [self.rows[row] for row in keep]
         self.numbers = [self.numbers[row] for row in keep]
         self.texts = [self.texts[row] for row in keep]
+        self.endless = [self.endless[row] for row in keep]
 
 
 def _misfit(name: str, value: Any, known: pl.DataType, place: str) -> tuple[InputError | None, pl.DataType]:
@@ -357,7 +384,7 @@ def _json(handle: IO[bytes], name: str, rows: int, _history: History, bad: BadRo
     held = _Held(name, bad, "row")
     for number, row in enumerate(found, start=1):
         if isinstance(row, dict):
-            held.add(row, number, "")
+            held.add(row, number, "", endless=_ENDLESS in data)
         else:
             wrong = InputError("a row is not a JSON object", f"{name} row {number}", "one object a row, please")
             bad.take(wrong, "not-an-object", f"{name} row {number}", json.dumps(row))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
@@ -573,7 +574,10 @@ def _unparsable(values: pl.Series, column: Column) -> pl.Series:
 
 def _parsed(cell: str, kind: str) -> object:
     if kind == "number":
-        return float(cell)
+        number = float(cell)
+        if math.isinf(number) and "inf" not in cell.lower():
+            raise ValueError("beyond 64 bits")
+        return number
     found: object = from_json(cell.lower() if kind == "boolean" else cell)
     return found
 

@@ -223,6 +223,16 @@ def test_python_takes_the_setting() -> None:
     assert result.dropped["drop_value"].to_list() == ['the given frame row 2: {"anchor": "", "positive": "q"}']
 
 
+def test_a_number_too_large_is_a_bad_row(tmp_path: Path) -> None:
+    """The parser takes it for an infinite one; the word for that, which Python writes, is a number as before."""
+    lines = [pair(1, x=1.5), b'{"anchor": "a", "positive": "p", "x": -1e999}\n', pair(2, x=float("inf")), pair(3, y=[2.5])]
+    (tmp_path / "given.jsonl").write_bytes(b"".join([*lines, b'{"anchor": "b", "positive": "p", "y": [1e400]}\n']))
+    good("ingest", "pairs", tmp_path / "given.jsonl", "--max-bad-rows", "2", "-o", tmp_path / "made.parquet")
+    assert pl.read_parquet(tmp_path / "made.parquet")["x"].to_list() == [1.5, float("inf"), None]
+    found = dropped(tmp_path / "made.parquet").select("drop_reason", pl.col("drop_value").str.extract(r":([0-9]+): ")).rows()
+    assert sorted(found) == [("too-large", "2"), ("too-large", "5")]
+
+
 def test_rows_in_another_order_are_the_same_dataset(tmp_path: Path) -> None:
     """Bad lines keep their ids wherever they stand, equal ones too; no second version is made of a file that was shuffled."""
     lines = [pair(1), b"{bad\n", pair(2), b"{bad\n", JSON_LINES[6][0], b"{worse\n", pair(3)]
