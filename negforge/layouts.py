@@ -25,13 +25,25 @@ class Sides(NamedTuple):
     lost: pl.DataFrame
 
 
-def sides(batch: Negatives, others: Negatives, *, title: str, language: str, n: int | None, scores: str | None) -> Sides:
+def known_right(frame: pl.DataFrame, language: str) -> pl.Series:
+    """Which rows of whole anchors have a negative that is right: equal, after normalising, to what any row of the anchor says is.
+
+    A positive is right, and so is a negative that was proven so; rows of that label themselves are not meant.
+    """
+    proven = frame.filter(pl.col("label") == "positive").select("anchor_id", pl.col("negative").alias("text"))
+    right = pl.concat([frame.select("anchor_id", pl.col("positive").alias("text")), proven]).unique(maintain_order=True)
+    wrong = frame.select(pl.int_range(pl.len()).alias("row"), "anchor_id", pl.col("negative").alias("text"))
+    wrong = wrong.filter(frame["label"] != "positive")
+    found = _same(wrong, language).join(_same(right, language), on=["anchor_id", "same"], how="semi")
+    return pl.select(pl.int_range(frame.height).is_in(found["row"].implode())).to_series()
+
+
+def sides(batch: Negatives, *, title: str, n: int | None, scores: str | None) -> Sides:
     """Split whole anchors into their positives and negatives.
 
-    batch: the rows to go out. Those labelled `positive`, which is to be asked for, count as positives. others: the anchors'
-    rows of another label: what they prove true is no negative. A negative that is also right for its anchor, equal after
-    normalising, is dropped as `known-positive`, texts beyond the first n of an anchor as `beyond-n`. Positives of an anchor
-    left without negatives are left out. scores: a column to take scores from, and from its twin for positives.
+    batch: the rows to go out. Those labelled `positive`, which is to be asked for, count as positives. Texts beyond the first n of
+    an anchor are dropped as `beyond-n`. Positives of an anchor left without negatives are left out. scores: a column to take
+    scores from, and from its twin for positives.
     """
     frame = batch.frame.with_row_index("__row")
     turn = pl.col("__row").min().over("anchor_id").alias("turn")
@@ -42,23 +54,14 @@ def sides(batch: Negatives, others: Negatives, *, title: str, language: str, n: 
     true = rows.filter(pl.col("label") == "positive")
     positives = _once(pl.concat([said, true]), "source_id", "draw")
 
-    proven = others.frame.filter(pl.col("label") == "positive")
-    right = [
-        positives.select("anchor_id", "text"),
-        others.frame.select("anchor_id", pl.col("positive").alias("text")),
-        proven.select("anchor_id", pl.col("negative").alias("text")),
-    ]
-    known = _same(pl.concat(right), language).select("anchor_id", "same").unique()
-    wrong = _same(rows.filter(pl.col("label") != "positive"), language)
-    false = wrong.join(known, on=["anchor_id", "same"], how="semi").select("__row", pl.lit("known-positive").alias("drop_reason"))
-    wrong = wrong.join(false, on="__row", how="anti", maintain_order="left")
+    wrong = rows.filter(pl.col("label") != "positive")
     negatives = _once(wrong, "draw", "operator", "id")
     last = pl.lit(True) if n is None else pl.col("place") <= n
     beyond = wrong.join(negatives.filter(~last), on=["anchor_id", "text"], how="semi").select(
         "__row", pl.lit("beyond-n").alias("drop_reason")
     )
     negatives = negatives.filter(last)
-    lost = frame.drop(DROP_NAMES, strict=False).join(pl.concat([false, beyond]), on="__row", how="inner", maintain_order="left")
+    lost = frame.drop(DROP_NAMES, strict=False).join(beyond, on="__row", how="inner", maintain_order="left")
     lost = lost.with_columns(pl.lit(title).alias("dropped_by"), pl.lit(None, pl.String).alias("drop_value"))
     lost = lost.select(*dict.fromkeys([*batch.frame.columns, *DROP_NAMES]))
     return Sides(positives.join(negatives, on="anchor_id", how="semi", maintain_order="left"), negatives, lost)

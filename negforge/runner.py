@@ -32,6 +32,7 @@ from negforge.inputs import (
     sources_of,
 )
 from negforge.labels import column_of, labelled, standing, without_refuted
+from negforge.layouts import known_right
 from negforge.options import Settings, check, settings_of
 from negforge.prepared import Prepared, prepare, recorded
 from negforge.progress import Progress
@@ -526,16 +527,19 @@ def map_batch(prepared: Prepared, frame: pl.DataFrame) -> tuple[pl.DataFrame, Co
 
 
 def export_batch(prepared: Prepared, labels: set[str], frame: pl.DataFrame) -> tuple[pl.DataFrame, Exported]:
-    """A batch of whole anchors in a trainer's layout. Rows of another label do not go out; they are dropped by that name."""
-    wanted = frame["label"].is_in([*labels])
-    other = frame.filter(~wanted)
-    function = prepared.operator.function
-    if "others" in prepared.operator.parameters:
-        function = functools.partial(function, others=Negatives(other))
-    made = answers.exported(prepared.operator, prepared.call(function, Negatives(frame.filter(wanted))))
-    block = pl.concat_str(pl.lit("label-"), pl.col("label"))
-    lost = other.with_columns(
-        pl.lit(prepared.operator.title).alias("dropped_by"), block.alias("drop_reason"), pl.lit(None, pl.String).alias("drop_value")
-    )
+    """A batch of whole anchors in a trainer's layout. Rows of another label do not go out; they are dropped by that name.
+
+    Of a layout that has a language, neither do negatives that are right for their anchor by any of its rows: `known-positive`.
+    """
+    operator = prepared.operator
+    guarded = "language" in operator.parameters
+    right = known_right(frame, prepared.settings.language) if guarded else pl.lit(value=False)
+    other = pl.concat_str(pl.lit("label-"), pl.col("label"))
+    reason = pl.when(~pl.col("label").is_in([*labels])).then(other).when(right).then(pl.lit("known-positive"))
+    block = [pl.lit(operator.title).alias("dropped_by"), reason.alias("drop_reason"), pl.lit(None, pl.String).alias("drop_value")]
+    every = frame.with_columns(block)
+    lost = every.filter(pl.col("drop_reason").is_not_null())
+    rows = frame.filter(every["drop_reason"].is_null())
+    made = answers.exported(operator, prepared.call(operator.function, Negatives(rows)))
     parts = [part for part in (lost, made.dropped) if part is not None and part.height]
     return frame, made._replace(dropped=pl.concat(parts) if parts else None)

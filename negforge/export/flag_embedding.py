@@ -23,9 +23,8 @@ DECLARES = Declares(version=1, scope="anchor", reads=Negatives, formats=("jsonl"
 
 def export(
     batch: Negatives,
-    others: Negatives,
     *,
-    language: str,
+    language: str,  # noqa: ARG001 - of the texts, for which the runner leaves out negatives that are right
     n: Annotated[int | None, Field(ge=1, description="The most negatives of an anchor; default all.")] = None,
     scores: Annotated[
         str | None,
@@ -38,10 +37,9 @@ def export(
 ) -> Exported:
     """One row an anchor: query, pos, neg, then pos_scores, neg_scores and prompt where they were asked for.
 
-    batch: whole anchors. others: their rows of another label. A negative that is also right for its anchor is dropped as
-    `known-positive`, texts beyond n as `beyond-n`. Raises InputError for a score that is not there or null.
+    batch: whole anchors. Texts beyond n are dropped as `beyond-n`. Raises InputError for a score that is not there or null.
     """
-    found = sides(batch, others, title="export flag-embedding", language=language, n=n, scores=scores)
+    found = sides(batch, title="export flag-embedding", n=n, scores=scores)
     right = found.positives.rename({"text": "pos", "score": "pos_scores", "source_id": "source_ids"})
     right = right.group_by("anchor_id", maintain_order=True).agg("pos", "pos_scores", "source_ids")
     wrong = found.negatives.rename({"text": "neg", "score": "neg_scores", "id": "ids"})

@@ -8,7 +8,8 @@
 With `--scores`, triplets and tuples end with `scores` (the positive's, then the negatives'), and labels give way to `score`
 or `scores`. There the order of columns counts and their names do not, but for label, labels, score and scores, and an extra
 column would be taken for an input: so the layout holds these alone, and ids and evidence lie row for row in a `provenance`
-table beside it. In the labelled layouts each text of an anchor stands once, and one that is right for it never as 0.
+table beside it. A negative that is right for its anchor, by any row of the table, goes out in no layout (`known-positive`); in
+the labelled ones each text of an anchor stands once.
 Source: sentence-transformers 6.2, data collator and `mine_hard_negatives`; huggingface/sentence-transformers#3205 (how to lay
 out several positives), #3504 (shortage counted in rows, named).
 """
@@ -25,14 +26,13 @@ from negforge.errors import UsageError
 from negforge.layouts import Sides, scores_of, sides
 from negforge.records import Negatives
 
-DECLARES = Declares(version=1, scope="anchor", reads=Negatives)
+DECLARES = Declares(version=2, scope="anchor", reads=Negatives)
 
 
 def export(
     batch: Negatives,
-    others: Negatives,
     *,
-    language: str,
+    language: str,  # noqa: ARG001 - of the texts, for which the runner leaves out negatives that are right
     layout: Annotated[
         Literal["triplet", "n-tuple", "labeled-pair", "labeled-list"],
         Field(description="A row is a negative (`triplet`), a pair (`n-tuple`), a text (`labeled-pair`) or an anchor (`labeled-list`)."),
@@ -44,15 +44,14 @@ def export(
 ) -> Exported:
     """Rows by layout, best negatives first (lowest draw), and the provenance of each row.
 
-    batch: whole anchors. others: their rows of another label. In an n-tuple, rows of a pair with fewer than n negatives are
-    dropped as `too-few`, and those beyond n as `beyond-n`; in a labelled layout, texts of an anchor beyond n as `beyond-n`,
-    and a negative that is right for it as `known-positive`. Raises UsageError for an n-tuple without n, or n with triplets;
-    InputError for a score that is not there or null.
+    batch: whole anchors. In an n-tuple, rows of a pair with fewer than n negatives are dropped as `too-few`, and those beyond n as
+    `beyond-n`; in a labelled layout, texts of an anchor beyond n as `beyond-n`. Raises UsageError for an n-tuple without n, or n
+    with triplets; InputError for a score that is not there or null.
     """
     if (layout == "n-tuple" and n is None) or (layout == "triplet" and n is not None):
         raise UsageError("--layout n-tuple and --n go together", f"layout {layout}, n {n}", "pass --layout n-tuple --n 4, or neither")
     if layout in ("labeled-pair", "labeled-list"):
-        found = sides(batch, others, title="export sentence-transformers", language=language, n=n, scores=scores)
+        found = sides(batch, title="export sentence-transformers", n=n, scores=scores)
         return (_labelled_pairs if layout == "labeled-pair" else _labelled_lists)(found, scored=scores is not None)
     frame = scores_of(batch.frame, scores) if scores else batch.frame
     if layout == "triplet" or n is None:
