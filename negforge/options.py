@@ -75,7 +75,7 @@ class Settings(pydantic.BaseModel):
         Field(description="Shards of a dataset: a power of two; default by size or as the parent."),
     ] = None
     workers: Annotated[int | None, Field(ge=1, description="Worker processes; default one a core.")] = None
-    batch_size: Annotated[int, Field(ge=1, description="Rows a batch. Changes no row.")] = 10_000
+    batch_size: Annotated[int, Field(ge=1, description="Rows a batch, at most. Changes no row.")] = 50_000
     max_memory: Annotated[Bytes | None, Field(description="Memory to stay below, such as 4GiB; default a quarter of the machine.")] = None
 
 

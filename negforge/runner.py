@@ -256,6 +256,10 @@ class _Run:
         self.progress.phase("preparing")
         return prepare(self.operator, self.stage.options, self.settings, sides, self._folder("state"), self.memory)
 
+    def _rows_a_batch(self, made: int = 1) -> int:
+        """As many rows as are asked for, or fewer: with `made` rows of 4 KiB for each they must fit the memory of every worker."""
+        return max(1, min(self.settings.batch_size, self.limit_bytes // (self.workers * made * 4096)))
+
     def _folder(self, name: str) -> Path:
         path = self.scratch / name
         path.mkdir(parents=True, exist_ok=True)
@@ -301,7 +305,7 @@ class _Run:
         def frames() -> Iterator[pl.DataFrame]:
             block = [pl.lit(None, pl.String).alias(name) for name in DROP_NAMES] if self.bad.rows else []
             schema = pl.Schema()
-            for frame in limited(table, self.settings.limit).batches(self.settings.batch_size):
+            for frame in limited(table, self.settings.limit).batches(self._rows_a_batch()):
                 self.counts.seen += frame.height
                 self.counts.kept += frame.height
                 made = frame.with_columns(block)
@@ -350,10 +354,7 @@ class _Run:
         self._record(self._sides(), verifiers=list(names))
         work = functools.partial(generate_batch, Generation(generator, tuple(verifiers)))
         source = limited(table, self.settings.limit)
-        # What comes out of a batch is k times as large: at about 4 KiB a row it must fit the memory of every worker.
-        fits = self.limit_bytes // (self.workers * self.settings.num_negatives * 4096)
-        rows = max(1, min(self.settings.batch_size, fits))
-        yield from self._mapped(work, source, rows)
+        yield from self._mapped(work, source, self._rows_a_batch(self.settings.num_negatives))
 
     def _mapped(self, work: Callable[[pl.DataFrame], tuple[pl.DataFrame, Counts]], source: Input, rows: int) -> Iterator[pl.DataFrame]:
         """Batches of kept rows through the work, by scope; the rows dropped before come after all of them, on any batching."""
@@ -404,7 +405,7 @@ class _Run:
 
     def _map(self, table: Input, prepared: Prepared) -> Iterator[pl.DataFrame]:
         source = limited(table, self.settings.limit)
-        yield from self._mapped(functools.partial(map_batch, prepared), source, self.settings.batch_size)
+        yield from self._mapped(functools.partial(map_batch, prepared), source, self._rows_a_batch())
 
     # -- dedupe ----------------------------------------------------------------------------------------------------
 
@@ -416,7 +417,7 @@ class _Run:
         source = limited(table, self.settings.limit)
         narrow = Partitioner(self.scratch / "narrow", self.limit_bytes)
         done = 0
-        for frame in source.live(self.settings.batch_size):
+        for frame in source.live(self._rows_a_batch()):
             keys = answers.narrow(self.operator, prepared.call(self.operator.keys, Negatives(frame)), frame.height)
             rows = keys.with_columns(pl.Series("row", np.arange(done, done + frame.height), dtype=pl.Int64))
             narrow.add(rows.drop("group"), keys["group"].to_numpy())
@@ -432,7 +433,7 @@ class _Run:
         before: list[pl.DataFrame] = []
 
         def live() -> Iterator[pl.DataFrame]:
-            for frame in source.batches(self.settings.batch_size):
+            for frame in source.batches(self._rows_a_batch()):
                 kept, dropped = split_dropped(frame)
                 before.append(dropped)
                 yield kept
@@ -456,7 +457,7 @@ class _Run:
         self._record(self._sides(), keep_labels=sorted(self.settings.keep_labels))
         labels = {"negative", *self.settings.keep_labels}
         source = limited(table, self.settings.limit)
-        rows = self.settings.batch_size
+        rows = self._rows_a_batch()
         done = 0
         first = True
         before: list[pl.DataFrame] = []
