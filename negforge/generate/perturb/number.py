@@ -275,6 +275,9 @@ class _After(NamedTuple):
     closed: bool = False
 
 
+_PLAIN_AFTER = _After("")
+
+
 def generate(
     batch: Pairs,
     rng: Rng,
@@ -318,7 +321,7 @@ def generate(
         if len(free) > 1:
             begin = bits[0] % len(free)
             free = (free[begin:] + free[:begin])[:: -(-len(free) // _SITES)]
-        taken = said.union([site.key for site in sites])
+        taken = {site.key for site in sites}.union(said)
         left = num_negatives
         values = [
             _values(text[site.start : site.end], site, taken, direction, permille, draw) for site, draw in zip(free, bits, strict=False)
@@ -347,10 +350,12 @@ def _sites(text: str, found: Sequence[re.Match[str]], language: str, has_cues: b
     keys = [number.key if number is not None else _odd_key(text, token) for number, token in zip(numbers, found, strict=True)]
     links = _links(text, found) if len(found) > 1 else []
     ends = [match.end() for match in _SENTENCE_END.finditer(text)]
-    words = _plain(text).split() if has_cues else []
-    calm, said = _CUES.isdisjoint(words), _said(words)
     first, last = 0, ends[0] if ends else len(text)
-    unread: list[tuple[int, str]] | None = None if has_cues else []
+    calm, said = True, _NOTHING_SAID
+    unread: list[tuple[int, str]] | None = []
+    if has_cues:
+        words = _plain(text).split()
+        calm, said, unread = _CUES.isdisjoint(words), _said(words), None
     cues = unread
     sites: list[_Site] = []
     for place, token in enumerate(found):
@@ -434,15 +439,20 @@ def _judged(text: str, start: int, end: int, key: str, number: _Number | None, f
     """A number by what stands around it in its sentence, which goes from first to last."""
     if number is None:
         return _Site(start, end, key, "date" if re.fullmatch(r"[0-9]{1,2}\.[0-9]{1,2}\.[0-9]{2,4}", key) else "code")
-    reason, edge, hedged, money = _touching_before(text, start)
-    if reason:
-        return _Site(start, end, key, reason)
-    after = _touching_after(text, start, end, first, language)
-    if after.reason:
-        return _Site(start, end, key, after.reason)
+    edge, hedged, money, after = start, False, False, _PLAIN_AFTER
+    if text[start - 1 : start] != " ":  # by far the commonest, before and after
+        reason, edge, hedged, money = _touching_before(text, start)
+        if reason:
+            return _Site(start, end, key, reason)
+    stop = end
+    if text[end : end + 1] != " ":
+        after = _touching_after(text, start, end, first, language)
+        if after.reason:
+            return _Site(start, end, key, after.reason)
+        stop = after.stop
     following = follower = ""
     if not (after.closed or after.compound):
-        following, follower = _followed(text[after.stop : min(last, after.stop + 48)].split(None, 2), language)
+        following, follower = _followed(text[stop : min(last, stop + 48)].split(None, 2), language)
     percent, money = after.percent or following == "percent", money or after.money
     reason, lead, vague = _led(text, edge, first, language)
     if reason and not ((percent or money) and (lead == "at" or reason == "label")):
@@ -462,8 +472,6 @@ def _judged(text: str, start: int, end: int, key: str, number: _Number | None, f
 def _touching_before(text: str, start: int) -> tuple[str, int, bool, bool]:
     """What touches a number on the left: a reason, where the words before it end, whether hedged, whether money."""
     mark = text[start - 1 : start]
-    if mark == " ":  # by far the commonest
-        return "", start, False, False
     edge, money = start, mark != "" and mark in _CURRENCIES
     if money:
         edge -= 1
@@ -485,8 +493,6 @@ def _touching_before(text: str, start: int) -> tuple[str, int, bool, bool]:
 def _touching_after(text: str, start: int, end: int, first: int, language: str) -> _After:
     """What touches a number on the right: a percent sign, a currency, a unit by a hyphen, or an end of the phrase."""
     mark = text[end : end + 1]
-    if mark == " ":
-        return _After("", end)
     stop, percent, money = end, mark == "%", mark != "" and mark in _CURRENCIES
     if percent or money:
         stop += 1
@@ -709,9 +715,30 @@ def _values(written: str, site: _Site, taken: AbstractSet[str], direction: str, 
     number = site.number
     if number is None:
         raise RuntimeError("a site without a number has a reason")
+    above, below = _ranges(number, site.hedged, site.below_hundred, permille)
+    sides = [(*above, draw >> 8)] if direction != "down" else []
+    if direction == "down" or (direction == "both" and not site.rising):
+        sides.insert(draw & 1, (*below, draw >> 32))
+    old, decimals, plain = number.digits, number.decimals, written.isdigit()
+    years = _YEARS_WRITTEN if plain and not site.money else _NO_YEARS
+    for turn in range(_TURNS):
+        for first, size, step, start in sides:
+            if turn >= size:
+                continue
+            value = step * (first + (start + turn * max(1, size // _TURNS)) % size)
+            if value in years or (decimals and old % 10 and value % 10 == 0):
+                continue
+            key = _key(value, decimals) if decimals else str(value)
+            if key not in taken:
+                yield key if plain else _written(value, decimals, written)
+
+
+@lru_cache(maxsize=1 << 14)
+def _ranges(number: _Number, hedged: bool, below_hundred: bool, permille: int) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+    """What a number may become, above it and below it, as multiples of a step: the first, how many, the step."""
     old, decimals = number.digits, number.decimals
     one = 10**decimals
-    if site.hedged:
+    if hedged:
         least, low, high = -(-old // 2), -(-3 * old // 10), 5 * old // 2
     else:
         least, low, high = -(-old * permille // 1000), -(-old // 2), 2 * old
@@ -720,27 +747,10 @@ def _values(written: str, site: _Site, taken: AbstractSet[str], direction: str, 
         low = max(low, one + 1)
     else:
         high = min(high, one - 1)
-    if site.below_hundred and old <= 100 * one:
+    if below_hundred and old <= 100 * one:
         high = min(high, 100 * one - 1)
     step = _step(old, decimals)
-    rises, falls = direction != "down", direction == "down" or (direction == "both" and not site.rising)
-    sides = []
-    if rises:
-        sides.append(_spread(old + least, high, step, draw >> 8))
-    if falls:
-        sides.insert(draw & 1, _spread(low, old - least, step, draw >> 32))
-    plain = written.isdigit()
-    years = _YEARS_WRITTEN if plain and not site.money else _NO_YEARS
-    for turn in range(_TURNS):
-        for first, size, spacing, start in sides:
-            if turn >= size:
-                continue
-            value = spacing * (first + (start + turn * max(1, size // _TURNS)) % size)
-            if value in years or (decimals and old % 10 and value % 10 == 0):
-                continue
-            key = _key(value, decimals) if decimals else str(value)
-            if key not in taken:
-                yield key if plain else _written(value, decimals, written)
+    return _multiples(old + least, high, step), _multiples(low, old - least, step)
 
 
 def _step(old: int, decimals: int) -> int:
@@ -753,11 +763,11 @@ def _step(old: int, decimals: int) -> int:
     return 5 if old % 5 == 0 and old > 10 and not decimals else 1
 
 
-def _spread(low: int, high: int, step: int, draw: int) -> tuple[int, int, int, int]:
-    """The multiples of step from low to high, or the whole numbers if there are none: the first, how many, step, a draw."""
+def _multiples(low: int, high: int, step: int) -> tuple[int, int, int]:
+    """The multiples of step from low to high, or the whole numbers if there are none."""
     first = -(-low // step)
     size = high // step - first + 1
-    return (first, size, step, draw) if size > 0 or step == 1 else _spread(low, high, 1, draw)
+    return (first, size, step) if size > 0 or step == 1 else _multiples(low, high, 1)
 
 
 def _written(value: int, decimals: int, like: str) -> str:
