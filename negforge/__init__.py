@@ -7,15 +7,31 @@ from typing import TYPE_CHECKING, Any
 from negforge.errors import InputError, NegforgeError, StorageError, UsageError
 
 if TYPE_CHECKING:
-    from negforge.api import Result, run
+    from negforge.api import Result, check, diff, log, merge, run, show
+    from negforge.checking import Checked
+    from negforge.comparing import Difference
 
 __version__ = "0.1.0"
-__all__ = ["InputError", "NegforgeError", "Result", "StorageError", "UsageError", "run"]
+__all__ = [
+    "Checked",
+    "Difference",
+    "InputError",
+    "NegforgeError",
+    "Result",
+    "StorageError",
+    "UsageError",
+    "check",
+    "diff",
+    "log",
+    "merge",
+    "run",
+    "show",
+]
 
 
 def __getattr__(name: str) -> Any:
     # `import negforge` stays instant: Polars and PyArrow arrive with the first use.
-    if name in ("run", "Result"):
+    if name in __all__:
         from negforge import api
 
         return getattr(api, name)

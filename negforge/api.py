@@ -1,4 +1,4 @@
-"""The Python call: the same stages, options and checks as the command line."""
+"""The Python calls: the same stages, options and checks as the command line."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ from typing import Any
 
 import polars as pl
 
+from negforge import checking, comparing, looking, merging
+from negforge.checking import Checked
+from negforge.comparing import Difference
 from negforge.errors import UsageError, together
 from negforge.formats import History
+from negforge.options import settings_given
 from negforge.outputs import check_output
 from negforge.records import Kind
 from negforge.report import Report
@@ -59,7 +63,8 @@ class MemorySink(Sink):
         return result
 
 
-Given = str | os.PathLike[str] | pl.DataFrame
+Named = str | os.PathLike[str]
+Given = Named | pl.DataFrame
 
 
 def run(title: str, /, *inputs: Given, output: str | os.PathLike[str] | None = None, **options: Any) -> Result:
@@ -87,6 +92,66 @@ def run(title: str, /, *inputs: Given, output: str | os.PathLike[str] | None = N
 
     report = run_stage(stage, make_sink, output=output)
     return held[0].fill(Result(report)) if held else Result(report)
+
+
+def merge(
+    *tables: Given,
+    output: str | os.PathLike[str] | None = None,
+    scores: str = "error",
+    kept_wins: bool = False,
+    shards: int | None = None,
+    keep_labels: list[str] | None = None,
+    max_memory: int | str | None = None,
+) -> Result:
+    """Unite tables of one kind, whatever their order, and hand back the rows or where they are.
+
+    tables: files, datasets (`DIR`, `DIR@v2`) or frames; one at least was written by negforge. The options are those of `negforge
+    merge`. Raises UsageError for a wrong option, InputError for an id with two contents.
+    """
+    inputs = [_plain(one) for one in tables]
+    if not inputs:
+        raise UsageError("there is no input", mend="name a file or give a frame")
+    place = os.fspath(output) if output is not None else None
+    settings = settings_given("the call", shards=shards, keep_labels=keep_labels, max_memory=max_memory)
+    rules = merging.Rules(scores, kept_wins)
+    if faults := merging.merge_faults(inputs, place, rules, settings):
+        raise together(faults, "the call")
+    held: list[MemorySink] = []
+
+    def make_sink(kind: Kind, clustered: bool) -> Sink:
+        if place is not None:
+            return sink_for(place, None, kind, clustered=clustered, settings=settings)
+        held.append(MemorySink(kind))
+        return held[-1]
+
+    report = merging.merge(inputs, make_sink, rules, output=place, max_memory=settings.max_memory)
+    return held[0].fill(Result(report)) if held else Result(report)
+
+
+def check(table: Named, *, every: bool = False, max_memory: int | str | None = None) -> list[Checked]:
+    """Check a version of a dataset, every one of them, or a file; nothing is wrong where `findings` is empty.
+
+    Raises InputError where there is nothing to check. Nothing is written.
+    """
+    settings = settings_given("the call", max_memory=max_memory)
+    return checking.check(os.fspath(table), every=every, max_memory=settings.max_memory)
+
+
+def diff(before: Named, after: Named | None = None, *, rows: int = 0, max_memory: int | str | None = None) -> Difference:
+    """What changed from one table to another, or to a version from its parent. rows: examples under each heading."""
+    settings = settings_given("the call", max_memory=max_memory)
+    other = os.fspath(after) if after is not None else None
+    return comparing.compare(os.fspath(before), other, rows=rows, max_memory=settings.max_memory)
+
+
+def log(dataset: Named) -> list[dict[str, Any]]:
+    """The versions of a dataset, newest first: rows, digest, stages, and what changed against the version before."""
+    return comparing.log(os.fspath(dataset))
+
+
+def show(table: Named) -> dict[str, Any]:
+    """What a table is: a dataset's manifest, or what would stand in one: kind, counts, columns, contents, digests, stages."""
+    return looking.look(os.fspath(table), rows=0).manifest
 
 
 def _plain(value: Any) -> Any:

@@ -350,19 +350,17 @@ def merge(
     one score unless --scores says which. The order of the tables does not matter. Equal texts under different ids stay: `dedupe
     exact` is for these.
     """
-    from negforge.merging import SCORES, Rules
+    from negforge.merging import Rules, merge_faults
     from negforge.merging import merge as merged
     from negforge.options import settings_given
-    from negforge.outputs import check_output, for_datasets, over_input
     from negforge.progress import drawable_now
     from negforge.report import document
     from negforge.sinks import Sink, sink_for
 
     interruptible()
     settings = settings_given("negforge merge", shards=shards, keep_labels=keep_labels, max_memory=max_memory)
-    faults = [*check_output(output, to), *over_input(output, tables), *for_datasets(output, settings)]
-    if scores not in SCORES:
-        faults.append(OptionError("scores", f"takes one of {listed(SCORES)}, not {scores!r}", mend=did_you_mean(scores, SCORES, "")))
+    rules = Rules(scores, kept_wins)
+    faults = merge_faults(tables, output, rules, settings, to=to)
     if json_ and output in (None, "-"):
         faults.append(UsageError("--json and the rows both want standard output", mend="pass -o FILE or -o DIR"))
     if faults:
@@ -373,7 +371,7 @@ def merge(
 
     with _logging(verbose=verbose):
         show = drawable_now(output, quiet=quiet)
-        report = merged(tables, make_sink, Rules(scores, kept_wins), output=output, max_memory=settings.max_memory, show_progress=show)
+        report = merged(tables, make_sink, rules, output=output, max_memory=settings.max_memory, show_progress=show)
     if json_:
         sys.stdout.write(document(report.document()))
     if not quiet:

@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 
 from negforge import registry, rng
 from negforge.engine import Partitioner, machine_memory
-from negforge.errors import InputError, UsageError, listed, together
+from negforge.errors import InputError, OptionError, UsageError, did_you_mean, listed, together
 from negforge.formats import merged, without_null
 from negforge.inputs import Input, aligned, open_input, sources_of
 from negforge.labels import PREFIX, column_of, labelled, without_refuted
 from negforge.options import Settings, check
-from negforge.outputs import replaced
+from negforge.outputs import check_output, for_datasets, over_input, replaced
 from negforge.prepared import Prepared, prepare
 from negforge.progress import Progress
 from negforge.records import DROP_NAMES, KINDS, NEGATIVES, Kind, Negatives, Pairs
@@ -50,6 +50,18 @@ class Rules:
 
     scores: str = "error"
     kept_wins: bool = False
+
+
+def merge_faults(
+    inputs: Sequence[str | pl.DataFrame], output: str | None, rules: Rules, settings: Settings, *, to: str | None = None
+) -> list[UsageError]:
+    """What is wrong with where the rows of a merge would go, and with its options."""
+    names = [one for one in inputs if isinstance(one, str)]
+    faults = [*check_output(output, to), *over_input(output, names), *for_datasets(output, settings)]
+    if rules.scores not in SCORES:
+        mend = did_you_mean(rules.scores, SCORES, "")
+        faults.append(OptionError("scores", f"takes one of {listed(SCORES)}, not {rules.scores!r}", mend=mend))
+    return faults
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import polars as pl
@@ -10,6 +11,7 @@ from polars.testing import assert_frame_equal
 
 import negforge
 from negforge import InputError, StorageError, UsageError
+from tests.shell import good
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +120,50 @@ def test_bad_data_and_bad_places_have_errors_of_their_own(tmp_path: Path, pairs:
     with pytest.raises(StorageError):
         negforge.run("ingest pairs", pairs, output=tmp_path / "file" / "x.parquet")
     assert [one.name for one in tmp_path.iterdir()] == ["file"]
+
+
+def test_tables_are_merged_in_memory_and_on_disk(mined: negforge.Result, pairs: pl.DataFrame, corpus: pl.DataFrame, tmp_path: Path) -> None:
+    """Frames, files and datasets; the rows are those of the command line."""
+    negforge.run("filter top", mined.kept, k=1, output=tmp_path / "one.parquet")
+    negforge.run("generate mine.random", pairs, corpus=corpus, output=tmp_path / "set")
+    made = negforge.merge(tmp_path / "one.parquet", tmp_path / "set")
+    good("merge", tmp_path / "one.parquet", tmp_path / "set", "-o", tmp_path / "both.parquet")
+    assert made.kept.sort("id").equals(pl.read_parquet(tmp_path / "both.parquet").sort("id")[made.kept.columns])
+    again = negforge.merge(
+        tmp_path / "set", tmp_path / "one.parquet", mined.kept.clear(), output=tmp_path / "again", shards=2, max_memory="1GiB"
+    )
+    assert again.report.outcome.digests["rows_digest"] == made.report.outcome.digests["rows_digest"]
+    assert (again.kept.is_empty(), len([*(tmp_path / "again/data/v1").iterdir()])) == (True, 2)
+
+
+def test_a_merge_is_refused_as_on_the_command_line(mined: negforge.Result, tmp_path: Path) -> None:
+    """Every fault of the call at once, before any work."""
+    negforge.run("filter top", mined.kept, k=1, output=tmp_path / "one.parquet")
+    with pytest.raises(UsageError) as caught:
+        negforge.merge(tmp_path / "one.parquet", output=tmp_path / "one.parquet", scores="hihger", shards=2)
+    assert all(word in str(caught.value) for word in ("is also an input", "did you mean higher?", "--shards is for a dataset folder"))
+    with pytest.raises(UsageError, match="--max-memory takes a size"):
+        negforge.merge(tmp_path / "one.parquet", max_memory="lots")
+    with pytest.raises(UsageError, match="there is no input"):
+        negforge.merge()
+
+
+def test_tables_are_looked_after(mined: negforge.Result, tmp_path: Path) -> None:
+    """`check`, `diff`, `log` and `show` give what their commands print as JSON."""
+    for k in (1, 2):
+        negforge.run("filter top", mined.kept, k=k, output=tmp_path / "set")
+    found = negforge.check(tmp_path / "set", every=True)
+    assert [(one.name, one.findings) for one in found] == [(f"{tmp_path}/set@v{number}", []) for number in (2, 1)]
+    change = negforge.diff(tmp_path / "set", rows=1)
+    assert change.document() == json.loads(good("diff", tmp_path / "set", "--rows", "1", "--json").out)
+    assert change.document() == negforge.diff(f"{tmp_path}/set@v1", tmp_path / "set", rows=1).document()
+    assert negforge.log(tmp_path / "set") == json.loads(good("log", tmp_path / "set", "--json").out)
+    assert negforge.show(f"{tmp_path}/set@v1") == json.loads(good("show", f"{tmp_path}/set@v1", "--json").out)
+    shard = next((tmp_path / "set/data/v1").iterdir())
+    shard.write_bytes(shard.read_bytes()[:-1])
+    assert [len(one.findings) > 0 for one in negforge.check(tmp_path / "set", every=True)] == [False, True]
+    with pytest.raises(InputError, match="there is no folder"):
+        negforge.log(tmp_path / "nothing")
 
 
 def test_importing_the_package_is_light() -> None:
