@@ -22,7 +22,7 @@ NEGFORGE = (sys.executable, "-m", "negforge")
 
 @dataclass
 class Cost:
-    """What children cost: CPU seconds of each repeat, the highest peak of anonymous and of resident memory in MiB.
+    """What children cost: CPU seconds of each repeat, the highest peak of anonymous and of resident memory in MiB, all processes together.
 
     stopped: a child grew above its limit and was stopped. said: what the last one printed.
     """
@@ -72,14 +72,25 @@ def _watched(process: subprocess.Popen[bytes], cost: Cost, limit_mib: float) -> 
             process.returncode = os.waitstatus_to_exitcode(status)
             return process.returncode, usage
         # RLIMIT_AS would count what allocators merely reserve.
-        with contextlib.suppress(OSError, KeyError):
-            lines = dict(line.split(":", 1) for line in Path(f"/proc/{process.pid}/status").read_text(encoding="ascii").splitlines())
-            anon, rss = (int(lines[name].split()[0]) / 1024 for name in ("RssAnon", "VmRSS"))
-            cost.anon_mib, cost.rss_mib = max(cost.anon_mib, anon), max(cost.rss_mib, rss)
-            if anon > limit_mib and not cost.stopped:
-                cost.stopped = True
-                process.kill()
+        anon, rss = _held_mib(process.pid)
+        cost.anon_mib, cost.rss_mib = max(cost.anon_mib, anon), max(cost.rss_mib, rss)
+        if anon > limit_mib and not cost.stopped:
+            cost.stopped = True
+            process.kill()
         time.sleep(_POLL_SECONDS)
+
+
+def _held_mib(pid: int) -> tuple[float, float]:
+    """Anonymous and resident memory of a process and all it started, workers included."""
+    anon = rss = 0.0
+    with contextlib.suppress(OSError, KeyError):
+        lines = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines())
+        anon, rss = (int(lines[name].split()[0]) / 1024 for name in ("RssAnon", "VmRSS"))
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for started in (task / "children").read_text(encoding="ascii").split():
+                more = _held_mib(int(started))
+                anon, rss = anon + more[0], rss + more[1]
+    return anon, rss
 
 
 def work(name: str, *, repeats: int = 1, **given: Any) -> Cost:
@@ -87,6 +98,6 @@ def work(name: str, *, repeats: int = 1, **given: Any) -> Cost:
     return child((sys.executable, "-m", "bench.work", name, json.dumps(given, default=str)), repeats=repeats)
 
 
-def command(line: Sequence[str | Path], **more: Any) -> Cost:
-    """Run a `negforge` command with one worker."""
-    return child((*NEGFORGE, *map(str, line), "--workers", "1", "--quiet"), **more)
+def command(line: Sequence[str | Path], *, workers: int = 1, **more: Any) -> Cost:
+    """Run a `negforge` command. The CPU seconds of workers are counted only where there is one, which is the process itself."""
+    return child((*NEGFORGE, *map(str, line), "--workers", str(workers), "--quiet"), **more)
