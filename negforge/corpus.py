@@ -15,7 +15,7 @@ import pyarrow.ipc
 from numpy.typing import NDArray
 
 from negforge import rng
-from negforge.engine import Partitioner, collect, hold, machine_memory, storage
+from negforge.engine import Partitioner, collect, evenly, hold, machine_memory, storage
 from negforge.records import Corpus, full_text
 
 _ROWS_A_BATCH = 1 << 16
@@ -150,19 +150,6 @@ def _write(corpus: Corpus, folder: Path, limit_bytes: int) -> None:
     # title: how many characters of the text are the title and the space after it.
     schema = pa.schema([("id", pa.large_string()), ("text", pa.large_string()), ("title", pa.int64())])
     with pa.OSFile(str(folder / "corpus.arrow"), "wb") as out, pa.ipc.new_file(out, schema) as writer:
-        held: list[pl.DataFrame] = []
-        for part, key in parts.parts():
-            held.append(part[np.argsort(key, kind="stable")])
-            if sum(one.height for one in held) >= _ROWS_A_BATCH:
-                whole = pl.concat(held)
-                full = whole.height // _ROWS_A_BATCH * _ROWS_A_BATCH
-                _put(writer, whole[:full], schema)
-                held = [whole[full:]]
-        if held and held[0].height:
-            _put(writer, pl.concat(held), schema)
+        for piece in evenly((part[np.argsort(key, kind="stable")] for part, key in parts.parts()), _ROWS_A_BATCH):
+            writer.write_table(piece.to_arrow().cast(schema).combine_chunks())
     shutil.rmtree(folder / "scratch", ignore_errors=True)
-
-
-def _put(writer: pa.ipc.RecordBatchFileWriter, frame: pl.DataFrame, schema: pa.Schema) -> None:
-    for piece in frame.iter_slices(_ROWS_A_BATCH):
-        writer.write_batch(piece.rechunk().to_arrow().cast(schema).combine_chunks().to_batches()[0])

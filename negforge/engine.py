@@ -220,6 +220,21 @@ class Spool:
                 yield from frame.iter_slices(rows) if frame.height else ()
 
 
+def evenly(frames: Iterable[pl.DataFrame], rows: int) -> Iterator[pl.DataFrame]:
+    """The rows in frames of exactly `rows`, each in one piece, but for the last; of frames without rows, one."""
+    held: list[pl.DataFrame] = []
+    full = 0
+    for frame in frames:
+        held.append(frame)
+        if sum(one.height for one in held) >= rows:
+            whole = pl.concat(held)
+            full = whole.height // rows * rows
+            yield from (piece.rechunk() for piece in whole[:full].iter_slices(rows))
+            held = [whole[full:]]
+    if held and ((rest := pl.concat(held)).height or not full):
+        yield rest.rechunk()
+
+
 class Partitioner:
     """Rows gathered by the top bits of a 64-bit key, in memory until `limit_bytes`, then in files.
 

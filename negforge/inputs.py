@@ -364,11 +364,20 @@ def _whole_rows(frame: pl.DataFrame, kind: Kind) -> rng.Lanes:
     return np.where(rest == 0, own[0], both[0]), np.where(rest == 0, own[1], both[1])
 
 
-def by_anchor(table: Input, folder: Path, limit_bytes: int, rows: int, aside: Callable[[pl.DataFrame], None]) -> Iterator[pl.DataFrame]:
+def by_anchor(
+    table: Input,
+    folder: Path,
+    limit_bytes: int,
+    rows: int,
+    aside: Callable[[pl.DataFrame], None],
+    size: Callable[[], int] | None = None,
+) -> Iterator[pl.DataFrame]:
     """Kept rows in batches that hold every anchor whole, in hash order; dropped rows go to `aside` as they come.
 
-    A clustered table is cut at anchors' ends; another goes through partitions on disk.
+    A clustered table is cut at anchors' ends; another goes through partitions on disk. size: asked how many rows the next
+    batch is to have, where it is not always `rows`.
     """
+    size = size or (lambda: rows)
     name = table.kind.clusters
 
     def live() -> Iterator[pl.DataFrame]:
@@ -380,7 +389,7 @@ def by_anchor(table: Input, folder: Path, limit_bytes: int, rows: int, aside: Ca
             yield kept
 
     if table.clustered:
-        yield from _whole_anchors(live(), name, rows)
+        yield from _whole_anchors(live(), name, size)
         return
     parts = Partitioner(folder / "anchors", limit_bytes)
     empty = None
@@ -394,20 +403,20 @@ def by_anchor(table: Input, folder: Path, limit_bytes: int, rows: int, aside: Ca
         return
     from negforge.store import order_frame
 
-    yield from _whole_anchors((order_frame(part, key, table.kind)[0] for part, key in parts.parts()), name, rows)
+    yield from _whole_anchors((order_frame(part, key, table.kind)[0] for part, key in parts.parts()), name, size)
 
 
-def _whole_anchors(frames: Iterator[pl.DataFrame], name: str, rows: int) -> Iterator[pl.DataFrame]:
-    """Frames cut anew into batches of whole anchors: about `rows` rows, more only where one anchor has more."""
+def _whole_anchors(frames: Iterator[pl.DataFrame], name: str, size: Callable[[], int]) -> Iterator[pl.DataFrame]:
+    """Frames cut anew into batches of whole anchors: about as many rows as `size` says, more only where one anchor has more."""
     held: pl.DataFrame | None = None
     for frame in frames:
         held = frame if held is None else pl.concat([held, frame])
-        if held.height <= rows:
+        if held.height <= size():
             continue
         cells = held[name]
         starts = (cells != cells.shift()).fill_null(value=True).arg_true().to_numpy()
         first = 0
-        while held.height - first > rows:
+        while held.height - first > (rows := size()):
             place = int(np.searchsorted(starts, first + rows, side="right")) - 1
             if starts[place] == first:
                 place += 1  # an anchor of more rows than a batch

@@ -45,6 +45,9 @@ from negforge.tables import History, Source
 MakeSink = Callable[[Kind, bool], Sink]
 Made = tuple[pl.DataFrame, Counts]
 Over = Callable[[Callable[[pl.DataFrame], Made], Iterable[pl.DataFrame], int], Iterator[Made]]
+_HELD_FRAMES = 100
+_BATCH_SECONDS = 0.5
+_FIRST_ROWS = 64  # of which the first tells what a row costs
 EXPORT = Kind("export", "A trainer's layout.", (), (), clusters="", digest=())
 
 
@@ -138,6 +141,8 @@ def _gathered(frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
     rows = size = 0
     for frame in frames:
         held.append(frame)
+        if len(held) > _HELD_FRAMES:  # a frame of few rows costs more than they do
+            held = [pl.concat(held, rechunk=True)]
         rows, size = rows + frame.height, size + int(frame.estimated_size())
         if rows >= ROWS_A_GROUP or size >= BYTES_A_GROUP:
             yield pl.concat(held)
@@ -191,6 +196,39 @@ def plain(value: Any) -> Any:
 def _sources(stage: Stage, bad: BadRows | None = None) -> list[Source]:
     sources = sources_of(stage.inputs)
     return [renamed(located(source, bad) if bad is not None else source, stage.settings.rename) for source in sources]
+
+
+class _Pace:
+    """How many rows the next batch has, `most` at most: about half a second's work, so that progress is seen to move.
+
+    No row depends on it.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most, self.rows = most, min(most, _FIRST_ROWS)
+
+    def took(self, rows: int, seconds: float) -> None:
+        """Learn what a batch of so many rows took."""
+        if rows:
+            self.rows = max(1, min(self._most, int(rows * _BATCH_SECONDS / max(seconds, 1e-6)), 16 * self.rows))
+
+    def cut(self, frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
+        """The frame in batches; of no rows, one."""
+        done = 0
+        while True:
+            piece = frame[done : done + self.rows]
+            done += piece.height
+            yield piece
+            if done >= frame.height:
+                return
+
+
+def _timed(work: Callable[[pl.DataFrame], Made], frame: pl.DataFrame) -> Made:
+    """The work on a batch, with the seconds it took, in whatever process."""
+    begun = time.monotonic()
+    made, counts = work(frame)
+    counts.seconds = time.monotonic() - begun
+    return made, counts
 
 
 class _Run:
@@ -370,13 +408,17 @@ class _Run:
                 kept, dropped = split_dropped(frame)
                 if dropped.height:
                     aside(dropped)
-                yield kept
+                yield from pace.cut(kept)
 
+        pace = _Pace(rows)
         anchor = self.operator.declares.scope == "anchor"
-        batches = by_anchor(source, self.scratch, self.limit_bytes, rows, aside) if anchor else live()
+        batches = by_anchor(source, self.scratch, self.limit_bytes, rows, aside, lambda: pace.rows) if anchor else live()
+        known = self.settings.limit or source.rows
+        workers = 1 if known is not None and known <= rows else self.workers  # to start more costs more than they save
         schema: dict[str, pl.DataType] = {}
-        for frame, counts in self.over(work, batches, self.workers):
+        for frame, counts in self.over(functools.partial(_timed, work), batches, workers):
             self.counts.add(counts)
+            pace.took(counts.seen, counts.seconds)
             schema = schema or dict(frame.schema)
             yield frame
         for frame in passing.batches(rows) if passing.rows else ():

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from negforge import rng
 from negforge.badrows import placeless
-from negforge.engine import Scratch, Spool, collect, storage, temporary_scratch
+from negforge.engine import Scratch, Spool, collect, evenly, storage, temporary_scratch
 from negforge.errors import UsageError, listed
 from negforge.formats import METADATA, History, as_type
 from negforge.options import Settings
@@ -30,6 +30,7 @@ from negforge.report import steerless
 from negforge.tables import SIDECARS, format_of, sidecar
 
 ROWS_A_GROUP = 50_000
+_ROWS_A_BATCH = 10_000  # of an Arrow file
 _PLAIN_NUMBERS = (pa.int32(), pa.int64(), pa.float32(), pa.float64())  # those that Parquet has itself
 _STDOUT = Path("standard output")
 BYTES_A_GROUP = 32_000_000  # of cells as `row_bytes` counts them: long texts make a row group of fewer rows
@@ -507,7 +508,8 @@ class FileSink(Sink):
             if self._spool is not None:
                 self._text = self._main.open("wb")
                 stream = ArrowStream(notes, self._text)
-                for frame in self._spool.batches():
+                # Cut by rows alone: a run with other batches writes the same bytes.
+                for frame in evenly(self._spool.batches(), _ROWS_A_BATCH):
                     stream.write(frame)
                 stream.finish(history, report, digests)
             if self._text is not None:

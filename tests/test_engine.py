@@ -13,6 +13,7 @@ import sys
 import tempfile
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from negforge import engine
-from negforge.engine import Partitioner, Scratch, Spool, collect, hold, ordered_map, storage, temporary_scratch
+from negforge.engine import Partitioner, Scratch, Spool, collect, evenly, hold, ordered_map, storage, temporary_scratch
 from negforge.errors import InputError, NegforgeError, StorageError
 from tests import children
 from tests.conftest import ROOT
@@ -250,6 +251,23 @@ def test_a_part_is_no_larger_than_the_limit(tmp_path: Path) -> None:
     assert written <= 2 * rows + 2000
 
 
+def test_a_spill_takes_little_beside_what_was_held(tmp_path: Path) -> None:
+    """Keys alone, as of known positives: their buckets are bytes, so that a spill needs a few times the limit and no more."""
+    limit, rows = 1 << 22, 1 << 16
+    parts = Partitioner(tmp_path / "parts", limit)
+    nothing = pl.DataFrame({"none": []}, schema={"none": pl.Null})
+    draws = np.random.default_rng(0)
+    tracemalloc.start()
+    try:
+        for _ in range(20):
+            parts.add(nothing.clear(rows), draws.integers(0, 1 << 63, rows, dtype=np.uint64))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 4.5 * limit
+    assert sum(len(keys) for _, keys in parts.parts()) == 20 * rows
+
+
 def test_what_is_held_of_a_filtered_frame_is_its_rows(tmp_path: Path) -> None:
     """A limit counts what is kept in memory: rows filtered out of large frames are copied, not the frames held."""
     parts = Partitioner(tmp_path / "parts", 1 << 40)
@@ -268,6 +286,17 @@ def buffer_bytes(table: pa.Table) -> int:
     return sum(
         buffer.size for column in table.columns for chunk in column.chunks for buffer in chunk.buffers() if buffer is not None
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(("heights", "cut"), [((3, 0, 9, 1), [5, 5, 3]), ((5, 5), [5, 5]), ((2,), [2]), ((0, 0), [0]), ((), [])])
+def test_rows_are_cut_evenly_however_they_came(heights: tuple[int, ...], cut: list[int]) -> None:
+    """Frames of the size asked for, each in one piece, but for the last; of no rows one frame, which has the columns."""
+    ends = [*itertools.accumulate(heights, initial=0)]
+    frames = [pl.DataFrame({"n": range(start, end)}, schema={"n": pl.Int64}) for start, end in itertools.pairwise(ends)]
+    found = [*evenly(frames, 5)]
+    assert [one.height for one in found] == cut
+    assert all(one.n_chunks() == 1 for one in found)
+    assert [row for one in found for row in one["n"]] == [*range(ends[-1])]
 
 
 def test_a_spool_gives_its_rows_back(tmp_path: Path) -> None:

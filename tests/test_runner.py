@@ -6,13 +6,17 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import polars as pl
 import pytest
 
 import negforge
-from negforge import rng
+from negforge import rng, runner
 from negforge.errors import InputError, NegforgeError
+from negforge.generating import generate_batch
+from negforge.report import Counts
 
 
 def numbered(count: int) -> pl.DataFrame:
@@ -121,6 +125,39 @@ def test_an_error_in_a_worker_arrives_whole() -> None:
             negforge.run("generate mine.random", pl.concat([pairs, more]), corpus=corpus, workers=workers, batch_size=3)
         found.append(str(error.value))
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("verb", ["generate perturb.number", "generate mine.random"])
+def test_slow_work_is_handed_over_about_twice_a_second(verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches shrink until one takes half a second, so that a miner's progress moves, and grow again; the rows stay the same."""
+    corpus = pl.DataFrame({"id": [str(n) for n in range(9)], "text": [f"text {n}" for n in range(9)]})
+    given: dict[str, Any] = {"corpus": corpus} if "mine" in verb else {}
+    pairs = numbered(3000).with_columns(anchor=pl.col("id"))
+    expected = negforge.run(verb, pairs, workers=1, **given).kept
+    clock, sizes = [0.0], []
+
+    def slow(work: object, frame: pl.DataFrame) -> tuple[pl.DataFrame, Counts]:
+        sizes.append(frame.height)
+        clock[0] += frame.height * 0.002
+        return generate_batch(work, frame)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(runner, "generate_batch", slow)
+    monkeypatch.setattr(runner, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    found = negforge.run(verb, pairs, workers=1, **given).kept
+    assert sizes[:2] == [64, 64]  # two are taken before the first is done
+    assert all(249 <= size <= 251 for size in sizes[2:-1])
+    assert found.equals(expected)
+
+
+def test_batches_of_quick_work_grow_to_the_size_asked_for() -> None:
+    """Two small batches tell that the work is quick; from then on they are as large as --batch-size says."""
+    pace = runner._Pace(5000)
+    sizes = []
+    for piece in pace.cut(pl.DataFrame({"n": range(20_000)})):
+        sizes.append(piece.height)
+        pace.took(piece.height, piece.height * 1e-5)
+    assert sizes[:3] == [64, 1024, 5000]
+    assert sum(sizes) == 20_000
 
 
 def peak_of(code: str, folder: Path) -> int:
