@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from negforge import __version__, plugins, registry
-from negforge.commands import FORMATS, GENERAL, SETTINGS, Command, Group, Root, verb_group
+from negforge.commands import FORMATS, GENERAL, SETTINGS, Command, Group, Root, keys, verb_group, versions
 from negforge.errors import OptionError, UsageError, did_you_mean, listed, together
 from negforge.exits import interruptible, say, whole_streams
 
@@ -145,7 +145,13 @@ def run(
     file: Annotated[str, typer.Argument(metavar="FILE.toml", help="The pipeline file.", show_default=False)],
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="STAGE.KEY=VALUE", help="Set a key of one stage; beats the file. Repeatable.", show_default=False),
+        typer.Option(
+            "--set",
+            metavar="STAGE.KEY=VALUE",
+            help="Set a key of one stage; beats the file. Repeatable.",
+            show_default=False,
+            autocompletion=keys,
+        ),
     ] = None,
     seed: Annotated[str | None, typer.Option("--seed", metavar="N", help="Seed of every stage.", show_default=False)] = None,
     limit: Annotated[
@@ -203,6 +209,7 @@ def show(
             metavar="TABLE",
             help="A dataset folder (DIR, DIR@v2), a file, a glob, hf://OWNER/NAME, or - for standard input.",
             show_default=False,
+            autocompletion=versions,
         ),
     ],
     rows: Annotated[int, typer.Option("--rows", metavar="N", min=0, help="How many rows to show.")] = 3,
@@ -233,7 +240,10 @@ The token is that of `hf auth login`, or HF_TOKEN; HF_ENDPOINT names another ser
 
 @app.command(cls=Command, context_settings=SETTINGS, help=_PUSH_HELP)
 def push(
-    dataset: Annotated[str, typer.Argument(metavar="DIR", help="A dataset folder; DIR@v2 for an older version.", show_default=False)],
+    dataset: Annotated[
+        str,
+        typer.Argument(metavar="DIR", help="A dataset folder; DIR@v2 for an older version.", show_default=False, autocompletion=versions),
+    ],
     repo: Annotated[str, typer.Argument(metavar="OWNER/NAME", help="The repository; made if it is not there.", show_default=False)],
     tag: Annotated[str | None, typer.Option("--tag", metavar="TAG", help="The tag [default: the version].", show_default=False)] = None,
     private: Annotated[bool, typer.Option("--private", help="Make the repository private if it is made.")] = False,
@@ -277,7 +287,10 @@ def push(
 @app.command(cls=Command, context_settings=SETTINGS)
 def log(
     dataset: Annotated[
-        str, typer.Argument(metavar="DIR", help="A dataset folder; DIR@v2 for versions up to that one.", show_default=False)
+        str,
+        typer.Argument(
+            metavar="DIR", help="A dataset folder; DIR@v2 for versions up to that one.", show_default=False, autocompletion=versions
+        ),
     ],
     json_: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> int:
@@ -294,9 +307,17 @@ def log(
 @app.command(cls=Command, context_settings=SETTINGS)
 def diff(
     before: Annotated[
-        str, typer.Argument(metavar="A", help="A dataset, DIR@v1, or a file; alone: a version, against its parent.", show_default=False)
+        str,
+        typer.Argument(
+            metavar="A",
+            help="A dataset, DIR@v1, or a file; alone: a version, against its parent.",
+            show_default=False,
+            autocompletion=versions,
+        ),
     ],
-    after: Annotated[str | None, typer.Argument(metavar="[B]", help="What to compare it with.", show_default=False)] = None,
+    after: Annotated[
+        str | None, typer.Argument(metavar="[B]", help="What to compare it with.", show_default=False, autocompletion=versions)
+    ] = None,
     rows: Annotated[int, typer.Option("--rows", metavar="N", min=0, help="How many rows to show under each heading.")] = 0,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit 1 if the rows differ.")] = False,
     max_memory: _MaxMemory = None,
@@ -321,7 +342,10 @@ def diff(
 
 @app.command(cls=Command, context_settings=SETTINGS)
 def merge(
-    tables: Annotated[list[str], typer.Argument(metavar="TABLE...", help="Datasets, DIR@v2, files or - of one kind.", show_default=False)],
+    tables: Annotated[
+        list[str],
+        typer.Argument(metavar="TABLE...", help="Datasets, DIR@v2, files or - of one kind.", show_default=False, autocompletion=versions),
+    ],
     output: Annotated[
         str | None, typer.Option("--output", "-o", metavar="OUT", help="A file or a dataset folder.", show_default=False)
     ] = None,
@@ -383,7 +407,12 @@ def merge(
 def check(
     tables: Annotated[
         list[str],
-        typer.Argument(metavar="DIR...", help="Dataset folders, DIR@v2 for an older version, or files of ours.", show_default=False),
+        typer.Argument(
+            metavar="DIR...",
+            help="Dataset folders, DIR@v2 for an older version, or files of ours.",
+            show_default=False,
+            autocompletion=versions,
+        ),
     ],
     all_: Annotated[bool, typer.Option("--all", help="Check every version, not the newest alone.")] = False,
     max_memory: _MaxMemory = None,

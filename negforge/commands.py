@@ -9,14 +9,16 @@ import inspect
 import os
 import shutil
 import sys
+import tomllib
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from negforge import plugins, registry
-from negforge.errors import UsageError, did_you_mean, listed
+from negforge.errors import NegforgeError, UsageError, did_you_mean, listed
 from negforge.exits import guarded, say, usage_error
 from negforge.registry import Operator
 
@@ -175,13 +177,19 @@ def command_of(operator: Operator, run: Callable[[Operator, dict[str, Any]], int
     shapes = json_schema(operator)["properties"]
     sides = {
         side: _parameter(
-            side, str | None, typer.Option(_flag(side), metavar="TABLE", help=f"A table of {kind.kind.name}. [required]", **_in("Inputs"))
+            side,
+            str | None,
+            typer.Option(
+                _flag(side), metavar="TABLE", help=f"A table of {kind.kind.name}. [required]", autocompletion=versions, **_in("Inputs")
+            ),
         )
         for side, kind in operator.sides.items()
     }
     options = {name: _option(name, parameter, shapes[name]) for name, parameter in declared_options(operator).items()}
     help_text = "A folder." if operator.reads_folder else "Files, a dataset folder (DIR, DIR@v2), hf://OWNER/NAME, or - for standard input."
-    inputs = _parameter("inputs", list[str] | None, typer.Argument(metavar="INPUT", help=help_text, **_in("Inputs")))
+    inputs = _parameter(
+        "inputs", list[str] | None, typer.Argument(metavar="INPUT", help=help_text, autocompletion=versions, **_in("Inputs"))
+    )
     ordered = [inputs, *{**sides, **options, **_general()}.values()]
 
     def command(**values: Any) -> int:
@@ -240,6 +248,31 @@ def _completes(values: Iterable[str]) -> Callable[[str], list[str]] | None:
         return [one for one in known if one.startswith(incomplete)]
 
     return starting if known else None
+
+
+def versions(incomplete: str) -> list[str]:
+    """For the shell: the versions of a dataset, once its name and an @ were typed."""
+    folder, at, _ = incomplete.rpartition("@")
+    found = [entry.parent.name for entry in (Path(folder) / ".negforge").glob("v*/manifest.json")] if at else []
+    return [f"{folder}@{name}" for name in sorted(found, key=lambda name: (len(name), name)) if f"{folder}@{name}".startswith(incomplete)]
+
+
+def keys(ctx: typer.Context, incomplete: str) -> list[str]:
+    """For the shell: the stages of the pipeline file that was named, and the options of one, as `--set` takes them."""
+    from negforge.options import declared_options
+
+    try:
+        file = ctx.params["file"] or ctx.args[0]  # where the last option has no value yet, arguments are not parsed
+        stages = tomllib.loads(Path(file).read_text(encoding="utf-8"))["stage"]
+        named = {str(one["name"]): str(one["use"]) for one in stages}
+        stage = incomplete.partition(".")[0]
+        if "." not in incomplete or stage not in named:
+            return [f"{name}." for name in named if name.startswith(incomplete)]
+        operator = registry.find(*named[stage].split(" ", 1))
+        found = [f"{stage}.{name}=" for name in ("input", "output", *operator.sides, *declared_options(operator))]
+    except (OSError, ValueError, LookupError, TypeError, NegforgeError):  # the shell asks while the file is being written
+        return []
+    return [one for one in found if one.startswith(incomplete)]
 
 
 def _default(parameter: inspect.Parameter) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+import shutil
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -109,4 +111,11 @@ def _load(out: Path) -> list[str]:
     form = format_of(out.name)[0]
     form = {"jsonl": "json"}.get(form, form)
     place = f'"{form}", data_files="{out}"' if form else f'"{out}"'
-    return ["python", "-c", f'from datasets import load_dataset; print(load_dataset({place}, split="train"))']
+    return [_python(), "-c", f'from datasets import load_dataset; print(load_dataset({place}, split="train"))']
+
+
+def _python() -> str:
+    """The interpreter in use, as it is called from here: another one may have no `datasets`."""
+    name = Path(sys.executable).name
+    found = shutil.which(name)
+    return name if found is not None and Path(found).parent == Path(sys.executable).parent else sys.executable or name

@@ -128,9 +128,7 @@ def refuse_kinds(sources: list[Source], kind: Kind) -> None:
     """Raise InputError for a source that negforge wrote as another kind."""
     for source in sources:
         if source.kind and source.kind != kind.name:
-            swapped = "are the inputs swapped? the corpus is --corpus; " if {source.kind, kind.name} == {"pairs", "corpus"} else ""
-            mend = f"{swapped}make {kind.name} of it first"
-            raise InputError(f"{source.name} is a table of {source.kind}, not of {kind.name}", mend=mend)
+            raise InputError(f"{source.name} is a table of {source.kind}, not of {kind.name}", mend=f"make {kind.name} of it first")
 
 
 def _never_empty(source: Source, kind: Kind) -> Callable[[int], Iterator[pl.DataFrame]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import shlex
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from negforge import answers, registry
 from negforge.badrows import PLACE, TEXT, BadRows
 from negforge.contract import Exported, Skipped
 from negforge.engine import Spool, default_workers, machine_memory, ordered_map, temporary_scratch
-from negforge.errors import UsageError
+from negforge.errors import InputError, UsageError
 from negforge.generating import Generation, generate_batch
 from negforge.inputs import (
     Decisions,
@@ -154,17 +155,19 @@ def _gathered(frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
 def plan_of(stage: Stage) -> dict[str, Any]:
     """What a run would do, for `--dry-run`: rows in, slots asked, options with side inputs. Reads inputs, writes nothing."""
     with temporary_scratch() as scratch:
+        operator = stage.operator
+        reads, writes = operator.declares.reads, operator.declares.writes
+        sources = _sources(stage) if reads is not None else []
+        refuse_swapped(stage, sources)
         for name, one in stage.sides.items():
             if isinstance(one, str) and one != "-":
                 refuse_kinds(sources_of([one]), stage.operator.sides[name].kind)
         rows = units = 0
-        operator = stage.operator
-        reads, writes = operator.declares.reads, operator.declares.writes
         if writes is not None:
             run = _Run(stage, scratch.path, Progress(operator.title, show=False), ordered_map)
             rows = sum(frame.height for place in run.places() for frame in run.read(place, writes.kind))
         if reads is not None:
-            opened = open_input(_sources(stage), reads.kind, scratch.path / "in", limit_bytes=machine_memory() // 32, twice=True)
+            opened = open_input(sources, reads.kind, scratch.path / "in", limit_bytes=machine_memory() // 32, twice=True)
             table = limited(opened, stage.settings.limit)
             anchors: set[str] = set()
             for frame in table.live(1 << 16):
@@ -186,6 +189,22 @@ def costs(stage: Stage) -> dict[str, int | None]:
     """Model calls, their tokens and their price: none where the operator declares itself free, else None, not known before."""
     free = stage.operator.declares.cost == "free"
     return dict.fromkeys(("model_calls", "tokens", "cost"), 0 if free else None)
+
+
+def refuse_swapped(stage: Stage, sources: list[Source]) -> None:
+    """Raise InputError for an input and a side input that stand in each other's place, with the command that is meant."""
+    reads = stage.operator.declares.reads
+    for name, kind in stage.operator.sides.items():
+        side = stage.sides[name]
+        wrong = reads is not None and reads is not kind and {source.kind for source in sources} == {kind.kind.name}
+        if reads is None or not wrong or not isinstance(side, str) or side == "-":
+            continue
+        if {source.kind for source in sources_of([side])} == {reads.kind.name}:
+            flag, given = f"--{name.replace('_', '-')}", shlex.join(str(one) for one in stage.inputs)
+            what = f"the inputs are swapped: {given} is a table of {kind.kind.name}, and {flag} {side} one of {reads.kind.name}"
+            raise InputError(
+                what, mend=f"type negforge {stage.operator.title} {shlex.quote(side)} {flag} {given}, and the options as before"
+            )
 
 
 def plain(value: Any) -> Any:
@@ -273,7 +292,9 @@ class _Run:
             raise RuntimeError(f"{self.operator.title} declares no kind to read")
         declares = self.operator.declares
         twice = self.settings.limit is not None or declares.scope == "table" or self.operator.verb == "generate"
-        opened = open_input(_sources(self.stage), reads.kind, self.scratch / "in", limit_bytes=self.limit_bytes, twice=twice)
+        sources = _sources(self.stage)
+        refuse_swapped(self.stage, sources)
+        opened = open_input(sources, reads.kind, self.scratch / "in", limit_bytes=self.limit_bytes, twice=twice)
         self.counts.collapsed = opened.collapsed
         self._input = opened
         if self.settings.limit is None:

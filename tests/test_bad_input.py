@@ -9,6 +9,7 @@ import gzip
 import json
 import os
 import random
+import shlex
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from negforge import registry
 from negforge.exits import Terminated
 from tests.conftest import SAMPLE
 from tests.shell import call, good, on_terminal, run
@@ -409,11 +411,13 @@ def test_text_on_a_terminal_cannot_steer_it(form: str, tmp_path: Path) -> None:
         ("mine", "did you mean negforge generate mine."),
         ("bm25", "did you mean negforge generate mine.bm25?"),
         ("generat", "did you mean generate?"),
+        *((one.name, f"did you mean negforge {one.title}?") for one in registry.our_operators() if one.name not in registry.VERBS),
+        ("filter top --where", "did you mean negforge filter where?"),
     ],
 )
 def test_an_operator_typed_as_a_verb_is_suggested(words: str, mend: str) -> None:
     """Who forgets the verb is told it."""
-    done = call(words)
+    done = call(*words.split())
     assert done.code == 2
     assert mend in done.err
 
@@ -424,7 +428,13 @@ def test_swapped_inputs_are_told(tmp_path: Path) -> None:
     good("ingest", "corpus", SAMPLE / "beir/corpus.jsonl", "-o", tmp_path / "corpus.parquet")
     done = call("generate", "mine.bm25", tmp_path / "corpus.parquet", "--corpus", tmp_path / "pairs.parquet")
     assert done.code == 3
-    assert "are the inputs swapped? the corpus is --corpus" in done.err
+    command = f"negforge generate mine.bm25 {tmp_path}/pairs.parquet --corpus {tmp_path}/corpus.parquet"
+    assert f"mend: type {command}, and the options as before" in done.err
+    assert call(*shlex.split(command)[1:], "--dry-run").code == 0
+    done = call("generate", "mine.bm25", tmp_path / "corpus.parquet", "--corpus", tmp_path / "pairs.parquet", "--dry-run")
+    assert f"mend: type {command}, and the options as before" in done.err
+    done = call("generate", "mine.bm25", tmp_path / "pairs.parquet", "--corpus", tmp_path / "pairs.parquet")
+    assert (done.code, "mend: make corpus of it first" in done.err) == (3, True)
     good("generate", "mine.bm25", tmp_path / "pairs.parquet", "--corpus", tmp_path / "corpus.parquet", "-o", tmp_path / "mined.parquet")
     done = call("filter", "top", tmp_path / "mined.parquet", "--k", "1", "--by", "bm25", "-o", tmp_path / "top.parquet")
     assert done.code == 3

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -182,6 +183,26 @@ def test_completion_knows_operators_and_choices() -> None:
     assert completed("negforge generate mine.bm25 --dep") == ["--depth"]
     assert completed("negforge generate mine.bm25 --tokeniser s") == ["simple"]
     assert "mine.bm25" in completed("negforge generate nothing ")
+
+
+def test_completion_knows_versions_and_the_stages_of_a_pipeline(tables: Path, tmp_path: Path) -> None:
+    """`DIR@` gives the versions of a dataset, `--set` the stages of the file and the options of one; of anything else, nothing."""
+
+    def completed(line: str) -> list[str]:
+        env = {"_NEGFORGE_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(line.split()) - 1)}
+        return run(env=env, cwd=ROOT).out.split()
+
+    for k in ("1", "2"):
+        good("filter", "top", tables / "negatives.parquet", "--k", k, "-o", tmp_path / "set")
+    for words in ("show", "diff x", "check", "merge x", "push", "log", "filter top", "generate mine.bm25 x --corpus"):
+        assert completed(f"negforge {words} {tmp_path}/set@") == [f"{tmp_path}/set@v1", f"{tmp_path}/set@v2"]
+    assert completed(f"negforge show {tmp_path}/nothing@v") == []
+    run_it = "negforge run pipelines/quickstart.toml --set"
+    names = [one["name"] for one in tomllib.loads((ROOT / "pipelines/quickstart.toml").read_text(encoding="utf-8"))["stage"]]
+    assert completed(f"{run_it} {names[0][0]}")[0] == f"{names[0]}."
+    mine = next(name for name in names if "mine" in name)
+    assert completed(f"{run_it} {mine}.num") == [f"{mine}.num_negatives="]
+    assert completed(f"negforge run nothing.toml --set {mine}.") == []
 
 
 # -- usage -------------------------------------------------------------------------------------------------------------
@@ -809,7 +830,8 @@ def test_the_next_step_works_as_it_stands(first: list[str], way: list[str], tmp_
         done = good(*words[1:])
     if way[-1].startswith("export"):
         words = next_line(done.err)
-        assert words[:2] == ["python", "-c"]
+        assert words[1] == "-c"
+        assert Path(shutil.which(words[0]) or "").resolve() == Path(sys.executable).resolve()
         env = {**os.environ, "HF_HOME": str(tmp_path / "hf"), "HF_HUB_OFFLINE": "1"}
         if first[1] == "beir":  # importing `datasets` takes seconds: once is enough
             loaded = subprocess.run([sys.executable, *words[1:]], capture_output=True, text=True, check=True, env=env)
