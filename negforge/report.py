@@ -154,7 +154,7 @@ class Report:
     """A finished stage: its name, counts, seconds, and where its rows are.
 
     skipped: a run before made it, and nothing it depends on has changed; counts and seconds are of that run. resumed: of the
-    input's rows, those that a run which was broken off had done.
+    input's rows, those that a run which was broken off had done. makes_ids: the source brought none.
     """
 
     stage: str
@@ -163,6 +163,7 @@ class Report:
     seconds: float
     skipped: bool = False
     resumed: int = 0
+    makes_ids: bool = False
 
     def document(self) -> dict[str, Any]:
         """The report as one JSON document."""
@@ -195,6 +196,8 @@ class Report:
             lines.append(f"{name}: " + ", ".join(f"{word} {value:g}" for word, value in values.items()))
         if counts.get("skipped"):
             lines.append("source lines that make no row: " + reasons(counts["skipped"]))
+        if self.makes_ids:
+            lines.append("the source has no ids: they are made of the rows' content")
         if counts.get("collapsed"):
             lines.append(f"equal rows collapsed: {counts['collapsed']:,}")
         if "united" in counts:

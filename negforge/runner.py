@@ -127,7 +127,7 @@ def run_stage(
             raise
         finally:
             progress.close()
-    return Report(stage.operator.title, counts, outcome, time.monotonic() - begun)
+    return Report(stage.operator.title, counts, outcome, time.monotonic() - begun, makes_ids=run.makes_ids)
 
 
 def _watched(frames: Iterator[pl.DataFrame], progress: Progress, counts: Counts) -> Iterator[pl.DataFrame]:
@@ -263,6 +263,7 @@ class _Run:
         self.bad = BadRows(self.settings.max_bad_rows)
         self.aside: Callable[[str, pl.DataFrame], None] | None = None
         self.entry: dict[str, Any] = {}
+        self.makes_ids = False
         self._input: Input | None = None
 
     def history(self) -> History:
@@ -393,6 +394,7 @@ class _Run:
                 continue
             check_collisions([column for column in found.columns if column not in (PLACE, TEXT)], kind, name)
             called = place.columns if isinstance(place, Source) else {}
+            self.makes_ids |= "id" not in found.columns and found.height > 0
             yield conform(found, kind, name, done, bad=self.bad, called=called)
             done += found.height
             self.progress.phase(f"reading {name}, {counted(done, 'row')}")

@@ -149,3 +149,11 @@ def test_the_real_corpus_of_scifact(real_data: Path) -> None:
     assert (done.kept.height, done.report.counts.get("collapsed", 0)) == (5183, 0)
     assert done.kept["title"].null_count() == 0
     assert done.kept.columns[:3] == ["id", "text", "title"]
+
+
+def test_made_ids_are_told(tmp_path: Path) -> None:
+    """Whoever means to name passages by id learns that the source has none, and equal texts become one."""
+    (tmp_path / "c.jsonl").write_text('{"text": "one"}\n{"text": "two"}\n{"text": "one"}\n', encoding="utf-8")
+    said = shell.good("ingest", "corpus", tmp_path / "c.jsonl", "-o", tmp_path / "c.parquet").err
+    assert "  the source has no ids: they are made of the rows' content\n  equal rows collapsed: 1\n" in said
+    assert "no ids" not in shell.good("ingest", "corpus", tmp_path / "c.parquet", "-o", tmp_path / "again.parquet").err
