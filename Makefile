@@ -4,9 +4,11 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 # Test workers: one a core unless told otherwise.
 TEST_WORKERS ?= auto
+# Examples of each target of `make fuzz`; a test run takes a few hundred.
+FUZZ_EXAMPLES ?= 20000
 
 .DELETE_ON_ERROR:
-.PHONY: demo test test-trainers bench lint format generated clean
+.PHONY: demo test test-trainers fuzz bench lint format generated clean
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "negforge needs Python 3.11 or newer; set PYTHON=")'
@@ -44,6 +46,9 @@ test: $(VENV)/.test  ## all tests but the trainers'
 
 test-trainers: $(VENV)/.trainers  ## one offline training step on what was exported
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m trainer tests/trainers
+
+fuzz: $(VENV)/.test  ## damaged files, pipelines and options by the ten thousand; FUZZ_EXAMPLES=100000 for more
+	NEGFORGE_FUZZ=$(FUZZ_EXAMPLES) $(BIN)/python -m pytest -n $(TEST_WORKERS) --timeout 0 tests/test_fuzz.py
 
 bench: $(VENV)/.bench  ## speed and memory against peers in one run; BENCH_SCALE=small for a quick one
 	$(BIN)/python -m bench

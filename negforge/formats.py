@@ -13,8 +13,9 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from typing import IO, Any
+from collections.abc import Collection, Iterable, Iterator
+from datetime import date
+from typing import IO, Any, AnyStr
 
 import polars as pl
 import pyarrow as pa
@@ -32,6 +33,13 @@ _STRICT = BadRows()
 FORMATS = ("jsonl", "json", "csv", "tsv", "parquet", "arrow")
 METADATA = b"negforge"
 _ENDLESS = b"Infinity"  # as Python writes it into JSON
+_NOTES: dict[str, type] = {"kind": str}
+_END: dict[str, type] = {"rows": int, "history": list}
+_MAY_BE: dict[str, type] = {
+    "clustered": bool,
+    "history": list,
+    **dict.fromkeys((f"{name}_digest" for name in ("rows", "content", "dropped")), str),
+}
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _HELD_BYTES = 1 << 26  # a frame ends at so many rows or so many bytes, whatever comes first
 _WORDS = {"String": "text", "Boolean": "true or false", "Float64": "a number", "List": "a list", "Struct": "an object"}
@@ -39,7 +47,14 @@ _NOTHING = pl.Null()
 _DEEPEST = 32  # levels of lists and objects in a cell; Arrow takes no more than 64 of a table
 _LONGEST = 1 << 28  # bytes or characters of one line: what a small packed file may unpack to is held in memory to its end
 _LARGEST_JSON = 1 << 30  # bytes of a JSON document, which is parsed whole
+_MOST_CELLS = 1 << 23  # of one line; as objects they take many times its bytes
+_MOST_CELLS_JSON = 1 << 26  # of a JSON document
+_MOST_ROWS = 1 << 30  # of a frame
+_MOST_COLUMNS = 1 << 14  # and keys of a column's objects: names that rows make up would be a column each
 csv.field_size_limit(1 << 30)
+_EPOCH = date(1970, 1, 1).toordinal()
+_FIRST_DAY, _LAST_DAY = date.min.toordinal() - _EPOCH, date.max.toordinal() - _EPOCH  # as Arrow counts them
+_A_DAY = {"ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
 
 
 # -- types of values ---------------------------------------------------------------------------------------------------
@@ -82,6 +97,11 @@ def fitted(values: pl.Series, dtype: pl.DataType) -> pl.Series:
     return pl.Series(values.name, values.to_arrow().cast(pl.Series([], dtype=dtype).to_arrow().type), dtype=dtype)
 
 
+def entries(dtype: pl.Map) -> pl.List:
+    """A map as the list of its entries."""
+    return pl.List(pl.Struct({"key": as_type(dtype.key), "value": as_type(dtype.value)}))
+
+
 def without_null(dtype: pl.DataType) -> pl.DataType:
     """The type for the end of reading: what never had a value is taken for text."""
     if isinstance(dtype, pl.List):
@@ -89,6 +109,10 @@ def without_null(dtype: pl.DataType) -> pl.DataType:
     if isinstance(dtype, pl.Struct):
         return pl.Struct({field.name: without_null(as_type(field.dtype)) for field in dtype.fields})
     return pl.String() if dtype == pl.Null else dtype
+
+
+class _TooWideError(ValueError):
+    """Of all rows together, not of one."""
 
 
 def _type_of(values: Iterable[Any], level: int = 0) -> pl.DataType:
@@ -119,6 +143,8 @@ def _type_of(values: Iterable[Any], level: int = 0) -> pl.DataType:
         return pl.List(_type_of(itertools.chain.from_iterable(values), level + 1))
     if kinds == {dict}:
         names = dict.fromkeys(itertools.chain.from_iterable(values))
+        if len(names) > _MOST_COLUMNS:
+            raise _TooWideError(f"objects with more than {_MOST_COLUMNS:,} different keys")
         if any("\0" in name for name in names):
             raise ValueError("a key with a NUL character, which no table has")
         return pl.Struct({name: _type_of([value.get(name) for value in values], level + 1) for name in names})
@@ -185,8 +211,7 @@ def _jsonl(handle: IO[bytes], name: str, rows: int, _history: History, bad: BadR
         data = line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line
         if data.isspace() or not data:
             continue
-        if len(line) > _LONGEST:
-            raise _too_long(name, number)
+        _refuse_long(line, b",", name, number)
         try:
             row = from_json(data, cache_strings="keys")
         except ValueError:
@@ -211,8 +236,19 @@ def _jsonl(handle: IO[bytes], name: str, rows: int, _history: History, bad: BadR
         raise InputError(f"{name} holds nothing but white space", mend="fetch or make it again")
 
 
-def _too_long(name: str, number: int) -> InputError:
-    return InputError(f"a line is longer than {_LONGEST >> 20} MiB", f"{name} line {number}", "is it a table at all? if so, cut its texts")
+def _refuse_long(line: AnyStr, sign: AnyStr, name: str, number: int) -> None:
+    """Raise InputError for a line that would take more memory than a row may."""
+    where, mend = f"{name} line {number}", "is it a table at all? if so, cut its texts"
+    if len(line) > _LONGEST:
+        raise InputError(f"a line is longer than {_LONGEST >> 20} MiB", where, mend)
+    if len(line) > _MOST_CELLS and line.count(sign) > _MOST_CELLS:
+        raise InputError(f"a line holds more than {_MOST_CELLS:,} values", where, mend)
+
+
+def _refuse_wide(names: Collection[str], name: str) -> None:
+    if len(names) > _MOST_COLUMNS:
+        mend = "write what rows name themselves as text in one column"
+        raise InputError(f"{name} has more than {_MOST_COLUMNS:,} columns", f"among them {listed(list(names)[:3])}", mend)
 
 
 def _malformed(name: str, number: int, line: bytes) -> tuple[InputError, str]:
@@ -238,7 +274,7 @@ def _repeated_key(data: bytes) -> str | None:
         names = [name for name, _ in pairs]
         found.extend(name for name in names if names.count(name) > 1) if len({*names}) < len(names) else None
 
-    json.loads(data, object_pairs_hook=look)
+    json.loads(data, object_pairs_hook=look, parse_int=str)
     return found[0] if found else None
 
 
@@ -286,6 +322,7 @@ class _Held:
         """What is held as a frame, held no longer; `types`, those of the frames before, are widened to fit."""
         while True:
             names = dict.fromkeys([*types, *itertools.chain.from_iterable(dict.fromkeys(map(tuple, self.rows)))])
+            _refuse_wide(names, self._name)
             columns: dict[str, pl.Series] = {}
             wider: dict[str, pl.DataType] = {}
             for name in names:
@@ -294,6 +331,9 @@ class _Held:
                 try:
                     found = merged(known, _type_of(values))
                     columns[name] = column_of(name, values, found or known)
+                except _TooWideError as error:
+                    mend = "write them as text, or as lists of keys and values"
+                    raise InputError(f"column '{name}' holds {error}", self._place(self.numbers[-1]), mend) from error
                 except ValueError:
                     found = None
                 else:
@@ -363,9 +403,11 @@ def _json(handle: IO[bytes], name: str, rows: int, _history: History, bad: BadRo
     data = handle.read(_LARGEST_JSON + 1).removeprefix(BYTE_ORDER_MARK)
     if not data.strip():
         raise InputError(f"{name} is empty", mend="fetch or make it again; a table without rows is []")
+    mend = "write an object a line, for example with jq -c '.[]', and name the file .jsonl"
     if len(data) > _LARGEST_JSON:
-        mend = "write an object a line, for example with jq -c '.[]', and name the file .jsonl"
         raise InputError(f"{name} is larger than {_LARGEST_JSON >> 30} GiB", "a JSON document is read whole", mend)
+    if data.count(b",") > _MOST_CELLS_JSON:
+        raise InputError(f"{name} holds more than {_MOST_CELLS_JSON:,} values", "a JSON document is read whole", mend)
     try:
         found = from_json(data, cache_strings="keys")
     except ValueError as error:
@@ -408,9 +450,15 @@ def _tsv(handle: IO[bytes], name: str, rows: int, _history: History, bad: BadRow
 class _Lines:
     """The lines of a text. taken: those since the last look, which can be given back but for the first."""
 
-    def __init__(self, text: io.TextIOWrapper, name: str) -> None:
-        self._text, self._name, self._again = text, name, list[str]()
-        self.number, self.taken = 0, list[str]()
+    def __init__(self, text: io.TextIOWrapper, name: str, sign: str) -> None:
+        self._text, self._name, self._sign, self._again = text, name, sign, list[str]()
+        self.number, self.taken, self._held = 0, list[str](), 0
+
+    def next_row(self) -> int:
+        """Begin a row; the number of its first line."""
+        self.taken.clear()
+        self._held = 0
+        return self.number + 1
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -420,9 +468,11 @@ class _Lines:
         if not line:
             raise StopIteration
         self.number += 1
-        if len(line) > _LONGEST:
-            raise _too_long(self._name, self.number)
+        _refuse_long(line, self._sign, self._name, self.number)
         self.taken.append(line)
+        self._held += len(line)
+        if self._held > _LONGEST:
+            raise csv.Error(f"a quote is not closed for {_LONGEST >> 20} MiB")
         return line
 
     def give_back(self) -> None:
@@ -436,7 +486,7 @@ def _delimited(handle: IO[bytes], name: str, rows: int, sign: str, bad: BadRows)
     # A byte that is no UTF-8 must not end the run where its row may be dropped.
     text = io.TextIOWrapper(handle, encoding="utf-8-sig", newline="", errors="surrogateescape" if bad.most else "strict")
     quoting: Any = csv.QUOTE_NONE if sign == "\t" else csv.QUOTE_MINIMAL
-    lines = _Lines(text, name)
+    lines = _Lines(text, name, sign)
     reader = csv.reader(lines, delimiter=sign, quoting=quoting, strict=sign != "\t")
     try:
         header = _header(reader, lines, name, sign)
@@ -446,8 +496,7 @@ def _delimited(handle: IO[bytes], name: str, rows: int, sign: str, bad: BadRows)
         held_characters = 0
         some = False
         while True:
-            lines.taken.clear()
-            begun = lines.number + 1
+            begun = lines.next_row()
             try:
                 row = next(reader, None)
             except csv.Error as error:
@@ -506,6 +555,7 @@ def _header(reader: Iterator[list[str]], lines: _Lines, name: str, sign: str) ->
     twice = next((column for column, count in Counter(header).items() if count > 1), None)
     if twice is not None:
         raise InputError(f"column '{twice}' stands twice in the header", name, "give each column its own name")
+    _refuse_wide(header, name)
     return header
 
 
@@ -560,7 +610,7 @@ def _arrow(handle: IO[bytes], name: str, rows: int, history: History, _bad: BadR
         if not file.num_record_batches:
             yield frame_of(file.schema.empty_table(), name)
         for number in range(file.num_record_batches):
-            yield from _sliced(frame_of(file.get_batch(number), name), rows)
+            yield from _frames(file.get_batch(number), name, rows)
 
 
 def arrow_stream(reader: pa.ipc.RecordBatchStreamReader, name: str, rows: int, history: History) -> Iterator[pl.DataFrame]:
@@ -573,11 +623,11 @@ def arrow_stream(reader: pa.ipc.RecordBatchStreamReader, name: str, rows: int, h
             except StopIteration:
                 break
             if item.custom_metadata is not None and METADATA in item.custom_metadata:
-                end = json.loads(item.custom_metadata[METADATA])
+                end = _notes(item.custom_metadata[METADATA], _END)
                 continue
             seen += item.batch.num_rows
             if item.batch.num_rows:
-                yield from _sliced(frame_of(item.batch, name), rows)
+                yield from _frames(item.batch, name, rows)
     except (pa.ArrowInvalid, OSError) as error:
         raise cut_off(name) from error
     if read_notes(reader.schema) and (end is None or end["rows"] != seen):
@@ -588,14 +638,44 @@ def arrow_stream(reader: pa.ipc.RecordBatchStreamReader, name: str, rows: int, h
         history[:] = end["history"]
 
 
-def _sliced(frame: pl.DataFrame, rows: int) -> Iterator[pl.DataFrame]:
-    return frame.iter_slices(rows) if frame.height else iter([frame])
+def _frames(batch: pa.RecordBatch, name: str, rows: int) -> Iterator[pl.DataFrame]:
+    """A batch as frames; columns of nulls alone may say that it has more rows than a frame holds."""
+    for start in range(0, max(1, batch.num_rows), _MOST_ROWS):
+        frame = frame_of(batch.slice(start, _MOST_ROWS) if batch.num_rows > _MOST_ROWS else batch, name)
+        yield from frame.iter_slices(rows) if frame.height else iter([frame])
 
 
 def read_notes(schema: pa.Schema) -> dict[str, Any]:
-    """What negforge wrote in a schema's metadata, or nothing."""
-    notes: dict[str, Any] = json.loads((schema.metadata or {}).get(METADATA, b"{}"))
+    """What negforge wrote in a schema's metadata, or nothing. Raises InputError where it is damaged."""
+    data = (schema.metadata or {}).get(METADATA)
+    return {} if data is None else _notes(data, _NOTES)
+
+
+def _notes(data: bytes, types: dict[str, type]) -> dict[str, Any]:
+    """What negforge wrote somewhere. Raises InputError where it lacks something or has it of another type than its readers expect."""
+    try:
+        notes: dict[str, Any] = json.loads(data)
+        typed(notes, {**types, **{name: kind for name, kind in _MAY_BE.items() if name in notes}}, "it")
+        check_history(notes.get("history", []))
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        why = f"{type(error).__name__}: {error}"
+        raise InputError("what negforge wrote in a table's metadata is damaged", why, "make the table again") from error
     return notes
+
+
+def check_history(history: History) -> None:
+    """KeyError or TypeError for an entry that is no stage."""
+    for stage in history:
+        typed(stage, {"stage": str} | {name: dict for name in ("options", "counts") if name in stage}, "a stage")
+
+
+def typed(found: Any, types: dict[str, type], where: str) -> None:
+    """KeyError or TypeError for an object that lacks something or has it of another type."""
+    if not isinstance(found, dict):
+        raise TypeError(f"{where} is {found!r:.60}")
+    for name, kind in types.items():
+        if not isinstance(found[name], kind) or (kind is int and isinstance(found[name], bool)):
+            raise TypeError(f"{where} has {name} {found[name]!r:.60}")
 
 
 def frame_of(table: pa.RecordBatch | pa.Table, name: str) -> pl.DataFrame:
@@ -615,9 +695,38 @@ def frame_of(table: pa.RecordBatch | pa.Table, name: str) -> pl.DataFrame:
             raise InputError(f"column '{column}' of {name} is damaged", str(error), "make the file again") from error
     try:
         plain = pa.Table.from_arrays(columns, names=table.schema.names) if columns else table
-        return pl.DataFrame(pl.from_arrow(plain))
+        frame = pl.DataFrame(pl.from_arrow(plain))
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, pa.ArrowException) as error:
         raise InputError(f"a column of {name} cannot be read", str(error).partition("\n")[0], "convert or leave out the column") from error
+    wrong = next((values.name for values in frame if _is_beyond_time(values)), None)
+    if wrong is not None:
+        raise _cannot(wrong, name, "it holds a date or a time beyond the years 1 to 9999")
+    return frame
+
+
+def _holds_times(dtype: pl.DataType) -> bool:
+    if isinstance(dtype, pl.Struct):
+        return any(_holds_times(as_type(one.dtype)) for one in dtype.fields)
+    if isinstance(dtype, pl.Map):
+        return _holds_times(entries(dtype))
+    return _holds_times(as_type(dtype.inner)) if isinstance(dtype, (pl.List, pl.Array)) else dtype.is_temporal() and dtype != pl.Duration
+
+
+def _is_beyond_time(values: pl.Series) -> bool:
+    """Whether a date or a time in a column, its lists and records, is one that Python has not; Polars cannot write it as text."""
+    dtype = values.dtype
+    if not _holds_times(dtype):
+        return False
+    if isinstance(dtype, pl.Map):
+        return _is_beyond_time(values.cast(entries(dtype)))
+    if isinstance(dtype, pl.Struct):
+        return any(map(_is_beyond_time, values.struct.unnest()))
+    if isinstance(dtype, (pl.List, pl.Array)):
+        return _is_beyond_time(values.explode())
+    day = 1 if dtype == pl.Date else _A_DAY[getattr(dtype, "time_unit", "ns")]
+    low, high = (0, day) if dtype == pl.Time else (_FIRST_DAY * day, (_LAST_DAY + 1) * day)
+    found = values.to_physical().drop_nulls()
+    return len(found) > 0 and not low <= int(found.min()) <= int(found.max()) < high  # type: ignore[arg-type]
 
 
 def _refuse_type(kind: pa.DataType, column: str, name: str, level: int = 0) -> None:
@@ -698,10 +807,16 @@ def _is_json(line: bytes) -> bool:
 
 def schema_of(handle: IO[bytes], form: str) -> pa.Schema:
     """The schema of a Parquet or an Arrow file, with its metadata. Raises pyarrow's errors."""
-    if form == "parquet":
-        with pq.ParquetFile(handle) as file:
-            return file.schema_arrow.with_metadata({**(file.schema_arrow.metadata or {}), **(file.metadata.metadata or {})})
-    return (pa.ipc.open_file(handle) if _is_arrow_file(handle) else pa.ipc.open_stream(handle)).schema
+    try:
+        if form == "parquet":
+            with pq.ParquetFile(handle) as file:
+                schema = file.schema_arrow.with_metadata({**(file.schema_arrow.metadata or {}), **(file.metadata.metadata or {})})
+        else:
+            schema = (pa.ipc.open_file(handle) if _is_arrow_file(handle) else pa.ipc.open_stream(handle)).schema
+        _ = schema.names  # which are bytes to pyarrow until they are asked for
+    except UnicodeDecodeError as error:
+        raise pa.ArrowInvalid(f"a name in it is not UTF-8: {error}") from error
+    return schema
 
 
 def _is_arrow_file(handle: IO[bytes]) -> bool:

@@ -29,6 +29,8 @@ from negforge.runner import Over, Stage, costs, plain, plan_of, run_stage, stage
 from negforge.sinks import Sink, sink_for
 from negforge.store import Dataset
 
+_DEEPEST = 16  # levels of tables and lists in a file; three would do
+_FLAT = "a file is a list of [[stage]], each of flat keys"
 _OWN = ("name", "use", "input", "output")
 # What a flag of `run` or a top-level key sets for every stage that has it; a limit never trims a side table.
 SHARED = ("seed", "limit", "workers", "batch_size", "max_memory")
@@ -88,12 +90,20 @@ def _document(path: str) -> dict[str, Any]:
     place = Path(path)
     try:
         with place.open("rb") as handle:
-            return tomllib.load(handle)
+            document = tomllib.load(handle)
     except OSError as error:
         names = [one.name for one in place.parent.glob("*.toml")] if place.parent.is_dir() else []
         raise UsageError(f"cannot read {path}: {error.strerror}", mend=did_you_mean(place.name, names, "check the path")) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise UsageError(f"{path} is not TOML: {error}", mend="mend the file at that line") from None
+    except RecursionError:
+        raise UsageError(f"{path} nests tables or lists without end", mend=_FLAT) from None
+    inner: list[Any] = [document]
+    for _ in range(_DEEPEST):
+        inner = [part for one in inner for part in (one.values() if isinstance(one, dict) else one) if isinstance(part, (dict, list))]
+    if inner:
+        raise UsageError(f"{path} nests tables or lists deeper than {_DEEPEST} levels", mend=_FLAT)
+    return document
 
 
 def _unknown(where: str, key: str, names: list[str]) -> UsageError:

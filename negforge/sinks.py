@@ -23,7 +23,7 @@ from negforge import rng
 from negforge.badrows import placeless
 from negforge.engine import Scratch, Spool, collect, evenly, storage, temporary_scratch
 from negforge.errors import UsageError, listed
-from negforge.formats import METADATA, History, as_type
+from negforge.formats import METADATA, History, as_type, entries
 from negforge.options import Settings
 from negforge.records import DROP_NAMES, Kind
 from negforge.report import steerless
@@ -134,7 +134,7 @@ def _sizes(values: pl.Series) -> NDArray[np.int64]:
     if isinstance(dtype, pl.Array):
         values = values.arr.to_list()
     if isinstance(dtype, pl.Map):
-        values = values.cast(_entries(dtype))
+        values = values.cast(entries(dtype))
     if isinstance(values.dtype, pl.List):
         lengths = values.list.len().fill_null(0).to_numpy().astype(np.int64)
         ends = np.concatenate([[0], np.cumsum(_sizes(values.filter(pl.Series(lengths > 0)).explode()))])
@@ -380,16 +380,11 @@ def rows_as_text(frame: pl.DataFrame, form: str, *, header: bool) -> bytes:
     return frame.write_csv(include_header=header).encode()
 
 
-def _entries(dtype: pl.Map) -> pl.List:
-    """A map as the list of its entries."""
-    return pl.List(pl.Struct({"key": as_type(dtype.key), "value": as_type(dtype.value)}))
-
-
 def _holds_bytes(dtype: pl.DataType) -> bool:
     if isinstance(dtype, pl.Struct):
         return any(_holds_bytes(as_type(one.dtype)) for one in dtype.fields)
     if isinstance(dtype, pl.Map):
-        return _holds_bytes(_entries(dtype))
+        return _holds_bytes(entries(dtype))
     return _holds_bytes(as_type(dtype.inner)) if isinstance(dtype, (pl.List, pl.Array)) else dtype == pl.Binary
 
 
@@ -399,7 +394,7 @@ def _in_base64(cell: pl.Expr, dtype: pl.DataType) -> pl.Expr:
         fields = [_in_base64(cell.struct.field(one.name), as_type(one.dtype)).alias(one.name) for one in dtype.fields]
         return pl.when(cell.is_not_null()).then(pl.struct(fields))
     if isinstance(dtype, pl.Map):
-        return _in_base64(cell.cast(_entries(dtype)), _entries(dtype))
+        return _in_base64(cell.cast(entries(dtype)), entries(dtype))
     if isinstance(dtype, pl.Array):
         return _in_base64(cell.arr.to_list(), pl.List(dtype.inner))
     if isinstance(dtype, pl.List):

@@ -28,7 +28,7 @@ from negforge.card import KEEP, card_text, feature
 from negforge.contents import Contents
 from negforge.engine import Partitioner, Scratch, collect, hold, is_left, machine_memory, storage
 from negforge.errors import InputError, NewerFormatError, UsageError, did_you_mean
-from negforge.formats import History
+from negforge.formats import History, check_history, typed
 from negforge.records import DROP_NAMES, Kind
 from negforge.sinks import Outcome, ParquetShard, Sink, plain_schema, row_bytes, sha256, split_dropped, sync, write_atomically
 from negforge.tables import Source, plain_batches
@@ -332,25 +332,16 @@ def same_rows(one: dict[str, Any], other: dict[str, Any]) -> bool:
 
 def _check_types(manifest: dict[str, Any]) -> None:
     """KeyError or TypeError for a manifest that lacks something or has it of another type than all readers of it expect."""
-    _typed(manifest, {**_MANIFEST, **{name: kind for name, kind in _MAY_BE.items() if name in manifest}}, "the manifest")
-    _typed(manifest["dropped"], {"rows": int, "other_labels": int, "shards": list}, "dropped")
+    typed(manifest, {**_MANIFEST, **{name: kind for name, kind in _MAY_BE.items() if name in manifest}}, "the manifest")
+    typed(manifest["dropped"], {"rows": int, "other_labels": int, "shards": list}, "dropped")
     for file in (*files_of(manifest), *manifest.get("asides", [])):
-        _typed(file, _FILE, "a file")
-    for stage in manifest["stages"]:
-        _typed(stage, {"stage": str} | {name: dict for name in ("options", "counts") if name in stage}, "a stage")
+        typed(file, _FILE, "a file")
+    check_history(manifest["stages"])
     for column in manifest["columns"]:
-        _typed(column, {"name": str}, "a column")
+        typed(column, {"name": str}, "a column")
     for name, value in [*manifest["digests"].items(), *(("a label", label) for label in manifest["keep_labels"])]:
         if not isinstance(value, str):
             raise TypeError(f"{name} is {value!r:.60}")
-
-
-def _typed(found: Any, types: dict[str, type], where: str) -> None:
-    if not isinstance(found, dict):
-        raise TypeError(f"{where} is {found!r:.60}")
-    for name, kind in types.items():
-        if not isinstance(found[name], kind) or (kind is int and isinstance(found[name], bool)):
-            raise TypeError(f"{where} has {name} {found[name]!r:.60}")
 
 
 def files_of(manifest: dict[str, Any]) -> list[dict[str, Any]]:

@@ -33,6 +33,7 @@ METADATA = formats.METADATA
 _ALIASES = {"ndjson": "jsonl", "pq": "parquet", "feather": "arrow", "ipc": "arrow"}
 _OUT_OF_ORDER = ("parquet", "arrow")  # formats that say what they hold, and are not read from front to back
 SIDECARS = ("dropped", "provenance")
+_MAGIC = {"parquet": (b"PAR1",), "arrow": (b"ARROW1", b"\xff\xff\xff\xff")}
 _HEAD_BYTES = 4096  # of a pipe, that its format is told from
 
 Opener = Callable[[], IO[bytes]]
@@ -152,10 +153,15 @@ def _unpacked(path: Path, form: str, packed: str) -> IO[bytes]:
     if not packed:
         return _open(path)
     handle = _decompressed(_open(path), packed)
-    return _on_disk(handle) if form in _OUT_OF_ORDER else handle
+    if form not in _OUT_OF_ORDER:
+        return handle
+    if not handle.peek(1).startswith(_MAGIC[form]):  # else a small file of anything may fill the disk
+        handle.close()
+        raise _no_table(str(path), form, "it unpacks to something else")
+    return _on_disk(handle)
 
 
-def _decompressed(handle: IO[bytes], packed: str) -> IO[bytes]:
+def _decompressed(handle: IO[bytes], packed: str) -> io.BufferedReader:
     stream: Any = gzip.GzipFile(fileobj=handle) if packed == "gz" else pa.CompressedInputStream(handle, "zstd")
     return io.BufferedReader(stream, 1 << 16)
 
@@ -196,7 +202,11 @@ def _whole(name: str) -> Iterator[None]:
         raise InputError(
             f"cannot read {name}", str(error).partition("\n")[0], "write it in a plainer way, or leave out the column"
         ) from error
-    except (OSError, EOFError, zlib.error, pa.ArrowException) as error:
+    except MemoryError as error:  # a length that was damaged, or in truth too large
+        raise InputError(
+            f"cannot read {name}", "it asks for more memory than there is", "is it whole? make it again, in smaller parts"
+        ) from error
+    except (OSError, EOFError, zlib.error, pa.ArrowException, UnicodeDecodeError) as error:
         mend = "the file is cut off or damaged; fetch or make it again"
         raise InputError(f"cannot read {name}", str(error).partition("\n")[0], mend) from error
 
@@ -206,8 +216,11 @@ def _schema(opener: Opener, form: str, name: str) -> pa.Schema:
         try:
             return formats.schema_of(handle, form)
         except pa.ArrowInvalid as error:
-            whole = "a whole Parquet file" if form == "parquet" else "an Arrow file"
-            raise InputError(f"{name} is not {whole}", str(error).partition("\n")[0], "make it again") from error
+            raise _no_table(name, form, str(error).partition("\n")[0]) from error
+
+
+def _no_table(name: str, form: str, why: str) -> InputError:
+    return InputError(f"{name} is not {'a whole Parquet file' if form == 'parquet' else 'an Arrow file'}", why, "make it again")
 
 
 def _describe(source: Source, schema: pa.Schema, path: Path | None) -> None:
@@ -303,7 +316,8 @@ def _again(copy: IO[bytes]) -> Opener:
 def _from_arrow_stream(handle: IO[bytes], name: str) -> Source:
     try:
         reader = pa.ipc.open_stream(handle)
-    except (pa.ArrowInvalid, OSError) as error:
+        _ = reader.schema.names
+    except (pa.ArrowInvalid, OSError, UnicodeDecodeError) as error:
         raise formats.cut_off(name) from error
 
     def batches(rows: int) -> Iterator[pl.DataFrame]:
