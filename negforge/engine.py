@@ -33,6 +33,8 @@ from negforge.rng import U64
 In = TypeVar("In")
 Out = TypeVar("Out")
 
+# Keys and row numbers are held no longer than sorting them in pieces is cheap: what is allowed would be used, and grow with the rows.
+NARROW_BYTES = 1 << 24
 _LOCK = "lock"
 _THREADS = "POLARS_MAX_THREADS"
 _OURS = "NEGFORGE_"

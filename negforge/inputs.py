@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from negforge import rng
 from negforge.badrows import PLACE, BadRows
-from negforge.engine import Partitioner, Spool
+from negforge.engine import NARROW_BYTES, Partitioner, Spool
 from negforge.errors import InputError, UsageError, did_you_mean, listed
 from negforge.formats import fitted, merged, named, without_null
 from negforge.records import Kind, Table, check_collisions, conform, typed_empty
@@ -191,7 +191,7 @@ def check_ids(
     """
     folder.mkdir(parents=True, exist_ok=True)
     pieces: list[_Piece] = []
-    narrow = Partitioner(folder / "ids", limit_bytes)
+    narrow = Partitioner(folder / "ids", min(limit_bytes, NARROW_BYTES))
     done = 0
     for number, part in enumerate(parts):
         begun, schema = done, None

@@ -30,7 +30,7 @@ class Counts:
     repeated, blank: candidates passed over because the row has that text already, or it is empty; passed: for a miner's own reason.
     unmatched: pairs whose positive_id the corpus does not have, so that their passage is not known by its text.
     per_unit: how many source rows (anchors) got how many negatives. scores: how many rows have which step of a score, by the
-    score's column and the step, of which `score_steps` tells what they are. seconds: what the work took, in no document.
+    score's column and the step, of which `score_steps` tells what they are. seconds: of CPU that the work took, in no document.
     """
 
     seen: int = 0

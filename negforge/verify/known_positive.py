@@ -18,7 +18,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from negforge.contract import Declares
-from negforge.engine import Partitioner
+from negforge.engine import NARROW_BYTES, Partitioner
 from negforge.records import Negatives, Pairs
 from negforge.rng import U64, hash64, mix
 
@@ -39,8 +39,7 @@ class State:
 
 def prepare(positives: Pairs, scratch: Path, max_memory: int, *, language: str) -> State:
     """Index the positives: n pairs become up to six keys each."""
-    # Held no longer than sorting them in pieces is cheap: what is allowed would be used, and grow with the rows.
-    parts = Partitioner(scratch / "keys", min(max_memory // 8, 1 << 24))
+    parts = Partitioner(scratch / "keys", min(max_memory // 8, NARROW_BYTES))
     nothing = pl.DataFrame({"none": []}, schema={"none": pl.Null})
     for frame in positives.batches(1 << 16):
         for keys in _keys_of(Pairs(frame), language):
