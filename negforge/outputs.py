@@ -105,7 +105,8 @@ def _text_held(path: Path, line: bytes, form: str, makes: Kind) -> str:
     held = kinds_of(names)
     if makes in held if makes is not EXPORT else _is_export(path):
         return ""
-    return f"it is a table of {held[0].name}" if held else f"its columns: {listed(names)}" if names else "it is no table"
+    found = f"it is a table of {held[0].name}" if held else f"its columns: {listed(names)}" if names else "it is no table"
+    return found + ("; no provenance beside it says that it is an export" if makes is EXPORT else "")
 
 
 def _is_export(path: Path) -> bool:

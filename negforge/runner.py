@@ -201,9 +201,9 @@ def refuse_swapped(stage: Stage, sources: list[Source]) -> None:
             continue
         if {source.kind for source in sources_of([side])} == {reads.kind.name}:
             flag, given = f"--{name.replace('_', '-')}", shlex.join(str(one) for one in stage.inputs)
-            what = f"the inputs are swapped: {given} is a table of {kind.kind.name}, and {flag} {side} one of {reads.kind.name}"
+            where = f"{given} is a table of {kind.kind.name}, {flag} {side} one of {reads.kind.name}"
             raise InputError(
-                what, mend=f"type negforge {stage.operator.title} {shlex.quote(side)} {flag} {given}, and the options as before"
+                "the inputs are swapped", where, f"type negforge {stage.operator.title} {shlex.quote(side)} {flag} {given} ..."
             )
 
 
