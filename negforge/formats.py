@@ -14,6 +14,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
 from datetime import date
 from typing import IO, Any, AnyStr
 
@@ -55,6 +56,29 @@ csv.field_size_limit(1 << 30)
 _EPOCH = date(1970, 1, 1).toordinal()
 _FIRST_DAY, _LAST_DAY = date.min.toordinal() - _EPOCH, date.max.toordinal() - _EPOCH  # as Arrow counts them
 _A_DAY = {"ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
+
+
+@dataclass
+class Mark:
+    """How far a source was read, at the end of a frame: rows, lines of a text and the types of its columns so far, rows made.
+
+    made: the rows that a reader made of the source's. behind: whether to go on there; else what is read begins at the beginning.
+    """
+
+    rows: int = 0
+    lines: int = 0
+    made: int = 0
+    types: dict[str, pl.DataType] = field(default_factory=dict)
+    behind: bool = False
+
+    def numbers(self) -> list[int]:
+        """What JSON has of it, for `go_on`."""
+        return [self.rows, self.lines, self.made]
+
+    def go_on(self, numbers: list[int], types: dict[str, pl.DataType]) -> None:
+        """Be the mark that another one was."""
+        self.rows, self.lines, self.made = numbers
+        self.types, self.behind = types, True
 
 
 # -- types of values ---------------------------------------------------------------------------------------------------
@@ -203,11 +227,15 @@ def _words(dtype: pl.DataType) -> str:
 # -- JSON --------------------------------------------------------------------------------------------------------------
 
 
-def _jsonl(handle: IO[bytes], name: str, rows: int, _history: History, bad: BadRows = _STRICT) -> Iterator[pl.DataFrame]:
-    types: dict[str, pl.DataType] = {}
+def _jsonl(
+    handle: IO[bytes], name: str, rows: int, _history: History, bad: BadRows = _STRICT, mark: Mark | None = None
+) -> Iterator[pl.DataFrame]:
+    mark = _begun(mark)
+    types = mark.types
     held = _Held(name, bad)
     number = held_bytes = 0
-    for number, line in enumerate(iter(lambda: handle.readline(_LONGEST + 1), b""), start=1):
+    lines = enumerate(iter(lambda: handle.readline(_LONGEST + 1), b""), start=1)
+    for number, line in itertools.islice(lines, mark.lines, None):
         data = line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line
         if data.isspace() or not data:
             continue
@@ -228,8 +256,10 @@ def _jsonl(handle: IO[bytes], name: str, rows: int, _history: History, bad: BadR
         held.add(row, number, _raw(line) if bad.most else "", endless=_ENDLESS in line)
         held_bytes += len(line)
         if len(held.rows) >= rows or held_bytes >= _HELD_BYTES:
+            mark.lines = number
             yield held.frame(types)
             held_bytes = 0
+    mark.lines = max(mark.lines, number)
     if held.rows:
         yield held.frame(types)
     elif number and not types and not bad.rows:
@@ -249,6 +279,16 @@ def _refuse_wide(names: Collection[str], name: str) -> None:
     if len(names) > _MOST_COLUMNS:
         mend = "write what rows name themselves as text in one column"
         raise InputError(f"{name} has more than {_MOST_COLUMNS:,} columns", f"among them {listed(list(names)[:3])}", mend)
+
+
+def _begun(mark: Mark | None) -> Mark:
+    """The mark to go on behind, which serves once, or one at the beginning."""
+    if mark is None:
+        return Mark()
+    if not mark.behind:
+        mark.lines, mark.types = 0, {}
+    mark.behind = False
+    return mark
 
 
 def _malformed(name: str, number: int, line: bytes) -> tuple[InputError, str]:
@@ -398,7 +438,9 @@ def _misfit(name: str, value: Any, known: pl.DataType, place: str) -> tuple[Inpu
     return InputError(f"column '{name}' holds values of different types", found, mend), known
 
 
-def _json(handle: IO[bytes], name: str, rows: int, _history: History, bad: BadRows = _STRICT) -> Iterator[pl.DataFrame]:
+def _json(
+    handle: IO[bytes], name: str, rows: int, _history: History, bad: BadRows = _STRICT, mark: Mark | None = None
+) -> Iterator[pl.DataFrame]:
     """A JSON list of objects, an object of objects (its keys become the column `key`), or JSON Lines under the wrong name."""
     data = handle.read(_LARGEST_JSON + 1).removeprefix(BYTE_ORDER_MARK)
     if not data.strip():
@@ -412,7 +454,7 @@ def _json(handle: IO[bytes], name: str, rows: int, _history: History, bad: BadRo
         found = from_json(data, cache_strings="keys")
     except ValueError as error:
         if "trailing characters" in str(error):
-            yield from _jsonl(io.BytesIO(data), name, rows, _history, bad)
+            yield from _jsonl(io.BytesIO(data), name, rows, _history, bad, mark)
             return
         for number, line in enumerate(data.splitlines(), start=1):
             _refuse_bytes(name, number, line)
@@ -423,6 +465,8 @@ def _json(handle: IO[bytes], name: str, rows: int, _history: History, bad: BadRo
         found = [{"key": key, **value} for key, value in found.items()] if parts else [found]
     if not isinstance(found, list) or not (bad.most or all(isinstance(row, dict) for row in found)):
         raise InputError("the file is neither a list nor an object of JSON objects", name, "one object a row, please")
+    before = mark.rows if mark is not None else 0
+    bad = BadRows(bad.most) if before else bad  # those of the whole file were taken with its first frame
     held = _Held(name, bad, "row")
     for number, row in enumerate(found, start=1):
         if isinstance(row, dict):
@@ -433,18 +477,22 @@ def _json(handle: IO[bytes], name: str, rows: int, _history: History, bad: BadRo
     if data.count(b'":') != sum(map(len, held.rows)) and (twice := _repeated_key(data)) is not None:
         raise InputError(f"key {twice!r} stands twice in an object", name, "keep one of them")
     if held.rows:
-        yield from held.frame({}).iter_slices(rows)
+        yield from held.frame({})[before:].iter_slices(rows)
 
 
 # -- delimited text ----------------------------------------------------------------------------------------------------
 
 
-def _csv(handle: IO[bytes], name: str, rows: int, _history: History, bad: BadRows = _STRICT) -> Iterator[pl.DataFrame]:
-    yield from _delimited(handle, name, rows, ",", bad)
+def _csv(
+    handle: IO[bytes], name: str, rows: int, _history: History, bad: BadRows = _STRICT, mark: Mark | None = None
+) -> Iterator[pl.DataFrame]:
+    yield from _delimited(handle, name, rows, ",", bad, _begun(mark))
 
 
-def _tsv(handle: IO[bytes], name: str, rows: int, _history: History, bad: BadRows = _STRICT) -> Iterator[pl.DataFrame]:
-    yield from _delimited(handle, name, rows, "\t", bad)
+def _tsv(
+    handle: IO[bytes], name: str, rows: int, _history: History, bad: BadRows = _STRICT, mark: Mark | None = None
+) -> Iterator[pl.DataFrame]:
+    yield from _delimited(handle, name, rows, "\t", bad, _begun(mark))
 
 
 class _Lines:
@@ -475,13 +523,19 @@ class _Lines:
             raise csv.Error(f"a quote is not closed for {_LONGEST >> 20} MiB")
         return line
 
+    def go_to(self, number: int) -> None:
+        """Pass over lines up to that one."""
+        while self.number < number:
+            next(self)
+            self.next_row()
+
     def give_back(self) -> None:
         """The lines after the first are to come again: a quote that opens nothing must not take them along."""
         self._again += reversed(self.taken[1:])
         self.number -= len(self.taken) - 1
 
 
-def _delimited(handle: IO[bytes], name: str, rows: int, sign: str, bad: BadRows) -> Iterator[pl.DataFrame]:
+def _delimited(handle: IO[bytes], name: str, rows: int, sign: str, bad: BadRows, mark: Mark) -> Iterator[pl.DataFrame]:
     """Separated text with a header line; every column is text and an empty cell is an empty text. Tabs go without quotes."""
     # A byte that is no UTF-8 must not end the run where its row may be dropped.
     text = io.TextIOWrapper(handle, encoding="utf-8-sig", newline="", errors="surrogateescape" if bad.most else "strict")
@@ -494,7 +548,8 @@ def _delimited(handle: IO[bytes], name: str, rows: int, sign: str, bad: BadRows)
         places: list[str] = []
         texts: list[str] = []
         held_characters = 0
-        some = False
+        some = mark.lines > 0
+        lines.go_to(mark.lines)
         while True:
             begun = lines.next_row()
             try:
@@ -509,9 +564,7 @@ def _delimited(handle: IO[bytes], name: str, rows: int, sign: str, bad: BadRows)
             if not row:
                 continue
             if bad.most and not _is_text("".join(lines.taken)):
-                raw = "".join(lines.taken).encode(errors="surrogateescape")
-                at = next(at for at in range(len(raw)) if not _is_text(raw[: at + 1].decode(errors="surrogateescape")[-1:]))
-                bad.take(_not_utf8(name, begun, raw, at), "not-utf8", f"{name}:{begun}", _escaped("".join(lines.taken)))
+                bad.take(_no_text(name, begun, "".join(lines.taken)), "not-utf8", f"{name}:{begun}", _escaped("".join(lines.taken)))
                 continue
             if len(row) != len(header):
                 found = f"a row has {len(row)} cells, the header {len(header)}"
@@ -524,8 +577,10 @@ def _delimited(handle: IO[bytes], name: str, rows: int, sign: str, bad: BadRows)
                 texts.append("".join(lines.taken)[:1000].rstrip("\r\n"))
             held_characters += sum(map(len, row))
             if len(held) >= rows or held_characters >= _HELD_BYTES:
+                mark.lines = lines.number
                 yield _text_frame(header, held, places, texts)
                 held, places, texts, held_characters, some = [], [], [], 0, True
+        mark.lines = lines.number
         if held or not some:
             yield _text_frame(header, held, places, texts, located=bool(bad.most))
     except UnicodeDecodeError as error:
@@ -568,6 +623,12 @@ def _is_text(text: str) -> bool:
     return True
 
 
+def _no_text(name: str, number: int, text: str) -> InputError:
+    raw = text.encode(errors="surrogateescape")
+    ends = (raw[: at + 1].decode(errors="surrogateescape")[-1:] for at in range(len(raw)))
+    return _not_utf8(name, number, raw, next(at for at, end in enumerate(ends) if not _is_text(end)))
+
+
 def _escaped(text: str) -> str:
     return text[:1000].rstrip("\r\n").encode(errors="surrogateescape").decode(errors="backslashreplace")
 
@@ -583,21 +644,31 @@ def _text_frame(header: list[str], held: list[list[str]], places: list[str], tex
 # -- Parquet and Arrow -------------------------------------------------------------------------------------------------
 
 
-def _parquet(handle: IO[bytes], name: str, rows: int, _history: History, _bad: BadRows = _STRICT) -> Iterator[pl.DataFrame]:
+def _parquet(
+    handle: IO[bytes], name: str, rows: int, _history: History, _bad: BadRows = _STRICT, mark: Mark | None = None
+) -> Iterator[pl.DataFrame]:
     try:
         # Read ahead, Arrow keeps the bytes of every row group until the file is closed.
         file = pq.ParquetFile(handle, pre_buffer=False)
     except pa.ArrowInvalid as error:
         raise InputError(f"{name} is not a whole Parquet file", str(error).partition("\n")[0], "make it again") from error
-    groups = (file.metadata.row_group(number) for number in range(file.metadata.num_row_groups))
+    groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
     size = sum(group.total_byte_size for group in groups) // max(1, file.metadata.num_rows)
     if file.metadata.num_rows == 0:
         yield frame_of(file.schema_arrow.empty_table(), name)
-    for batch in file.iter_batches(max(1, min(rows, _HELD_BYTES // max(1, size)))):
-        yield frame_of(batch, name)
+    over, first = mark.rows if mark is not None else 0, 0
+    while first < len(groups) and over >= groups[first].num_rows:
+        over -= groups[first].num_rows
+        first += 1
+    for batch in file.iter_batches(max(1, min(rows, _HELD_BYTES // max(1, size))), row_groups=range(first, len(groups))):
+        if over < batch.num_rows:
+            yield frame_of(batch[over:], name)
+        over = max(0, over - batch.num_rows)
 
 
-def _arrow(handle: IO[bytes], name: str, rows: int, history: History, _bad: BadRows = _STRICT) -> Iterator[pl.DataFrame]:
+def _arrow(
+    handle: IO[bytes], name: str, rows: int, history: History, _bad: BadRows = _STRICT, _mark: Mark | None = None
+) -> Iterator[pl.DataFrame]:
     """An Arrow file or stream; a stream of ours fills `history` at its end."""
     try:
         file = pa.ipc.open_file(handle) if _is_arrow_file(handle) else None

@@ -87,13 +87,27 @@ def renamed(source: Source, renames: Sequence[str]) -> Source:
     return replace(source, batches=batches)
 
 
+def behind_mark(source: Source) -> Source:
+    """The source from its mark on, which may be set later; what cannot begin there is read up to it."""
+    inner = source.batches
+
+    def batches(rows: int) -> Iterator[pl.DataFrame]:
+        over = source.mark.rows
+        for frame in inner(rows):
+            if over < frame.height or not over:
+                yield frame[over:]
+            over = max(0, over - frame.height)
+
+    return source if source.goes_on else replace(source, batches=batches)
+
+
 def located(source: Source, bad: BadRows) -> Source:
     """The source with its bad rows taken by `bad`; where some may be, a column says where each row stands."""
     source.bad = bad
     inner = source.batches
 
     def batches(rows: int) -> Iterator[pl.DataFrame]:
-        done = 0
+        done = source.mark.rows
         for frame in inner(rows):
             numbers = pl.int_range(done + 1, done + 1 + pl.len())
             done += frame.height

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from negforge import registry
-from negforge.engine import ordered_map, temporary_scratch
+from negforge.engine import temporary_scratch
 from negforge.errors import NegforgeError, OptionError, PipelineError, UsageError, did_you_mean, listed, near
 from negforge.inputs import sources_of
+from negforge.journal import Journal
 from negforge.options import Settings, check_settings, declared_options, plain_shape, settings_of
 from negforge.options import json_schema as options_schema
 from negforge.outputs import check_output, over_other, unread, unused
@@ -25,7 +26,7 @@ from negforge.records import Kind
 from negforge.registry import Operator
 from negforge.report import Report
 from negforge.resuming import Entry, stage_key, trim
-from negforge.runner import Over, Stage, costs, plain, plan_of, run_stage, stage_of
+from negforge.runner import Stage, costs, plain, plan_of, run_stage, stage_of
 from negforge.sinks import Sink, sink_for
 from negforge.store import Dataset
 
@@ -506,18 +507,18 @@ def run_steps(
     return reports
 
 
-def _run_step(step: Step, stage: Stage, rows: Path, *, show_progress: bool, over: Over = ordered_map) -> Report:
+def _run_step(step: Step, stage: Stage, rows: Path, *, show_progress: bool, journal: Journal | None = None) -> Report:
     output = step.output or str(rows)
 
     def make_sink(kind: Kind, clustered: bool) -> Sink:
         return sink_for(output, None, kind, clustered=clustered, settings=stage.settings)
 
-    return run_stage(stage, make_sink, output=output, show_progress=show_progress, over=over)
+    return run_stage(stage, make_sink, output=output, show_progress=show_progress, journal=journal)
 
 
 def _resume_step(step: Step, stage: Stage, entry: Entry, *, show_progress: bool) -> Report:
     journal = entry.journal()
-    report = _run_step(step, stage, entry.rows, show_progress=show_progress, over=journal.mapped)
+    report = _run_step(step, stage, entry.rows, show_progress=show_progress, journal=journal)
     report.resumed = journal.rows
     entry.save(report)
     return report

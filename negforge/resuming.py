@@ -9,35 +9,31 @@ from __future__ import annotations
 import contextlib
 import functools
 import glob
-import itertools
 import json
 import logging
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 from negforge import registry, rng
 from negforge.corpus import cache_root
-from negforge.engine import Spool, hold, ordered_map, storage
-from negforge.errors import InputError, StorageError, UsageError
+from negforge.engine import hold, storage
+from negforge.errors import InputError, UsageError
+from negforge.journal import Journal
 from negforge.options import UNRECORDED, settings_of, size_bytes
-from negforge.report import Counts, Report
-from negforge.runner import Made, Stage
-from negforge.sinks import Outcome, sha256, sync, write_atomically
+from negforge.report import Report
+from negforge.runner import Stage
+from negforge.sinks import Outcome, sha256, write_atomically
 from negforge.store import Dataset
 from negforge.tables import SIDECARS, dropped_twin, format_of, sidecar, version_of
 
 _log = logging.getLogger(__name__)
 _LIMIT = "50GiB"
-_SEGMENT_BYTES = 1 << 25
-_SEGMENT_SECONDS = 5.0
 _SETTLED_NS = 2_000_000_000  # a file changed so lately may change again within one tick of its clock
 _MADE_WITH = ("polars", "pyarrow", "tantivy")
 
@@ -239,105 +235,3 @@ def trim() -> None:
             finally:
                 for lock in locks:
                     os.close(lock)
-
-
-# -- stages that were broken off ---------------------------------------------------------------------------------------
-
-
-class Journal:
-    """What an unfinished stage has made so far: results in order, in segments on disk that are whole or not there.
-
-    A stage killed at any moment loses its last segment at most: five seconds of work, or one batch that takes longer. Each
-    result says how many rows of the input it covers, so that other batches, workers or memory may be chosen to go on with.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._segments: list[dict[str, Any]] = []
-        self._open: Spool | None = None
-        self._results: list[dict[str, Any]] = []
-        self._bytes = 0
-        self._begun = 0.0
-        with storage(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            for number in itertools.count():
-                segment = self._whole(number)
-                if segment is None:
-                    break
-                self._segments.append(segment)
-            kept = {name for number in range(len(self._segments)) for name in (f"{number:05d}.arrow", f"{number:05d}.json")}
-            for path in folder.iterdir():
-                if path.name not in kept:
-                    path.unlink()
-        self.rows = sum(result["rows_in"] for segment in self._segments for result in segment["results"])
-
-    def _whole(self, number: int) -> dict[str, Any] | None:
-        """A segment whose rows are those it was written with, or None."""
-        rows = self._folder / f"{number:05d}.arrow"
-        try:
-            segment: dict[str, Any] = json.loads(rows.with_suffix(".json").read_text(encoding="utf-8"))
-            return segment if sha256(rows) == segment["sha256"] else None
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-
-    def mapped(self, work: Callable[[pl.DataFrame], Made], batches: Iterable[pl.DataFrame], workers: int) -> Iterator[Made]:
-        """work(batch) for each batch, in order: what was made before is read back, the rest is made and written down."""
-        source, done = iter(batches), 0
-        rest: list[pl.DataFrame] = []
-        for covered, result in self._made():
-            while done < covered:
-                rest = [next(source)]
-                done += rest[0].height
-            yield result
-        over = done - self.rows
-        fresh = itertools.chain([rest[0].tail(over)] if over else [], source)
-        try:
-            for rows_in, result in ordered_map(functools.partial(_measured, work), fresh, workers):
-                self._add(rows_in, result)
-                yield result
-        except StorageError:
-            if self._open is not None:  # half a segment is of no use, and the disk may be full of it
-                self._open.path.unlink(missing_ok=True)
-                self._open = None
-            raise
-        finally:
-            self._close()
-
-    def _made(self) -> Iterator[tuple[int, Made]]:
-        """The results written down, each with the number of input rows that it and those before it cover."""
-        covered = 0
-        for number, segment in enumerate(self._segments):
-            spool = Spool(self._folder / f"{number:05d}.arrow", segment["rows"])
-            frame, start = pl.concat(spool.batches(1 << 20)), 0
-            for result in segment["results"]:
-                covered += result["rows_in"]
-                yield covered, (frame[start : start + result["rows_out"]], Counts.of(result["counts"]))
-                start += result["rows_out"]
-
-    def _add(self, rows_in: int, result: Made) -> None:
-        frame, counts = result
-        with storage(self._folder):
-            if self._open is None:
-                self._open = Spool(self._folder / f"{len(self._segments):05d}.arrow")
-                self._begun = time.monotonic()
-            self._open.add(frame)
-        self._results.append({"rows_in": rows_in, "rows_out": frame.height, "counts": counts.plain()})
-        self._bytes += int(frame.estimated_size())
-        if self._bytes >= _SEGMENT_BYTES or time.monotonic() - self._begun >= _SEGMENT_SECONDS:
-            self._close()
-
-    def _close(self) -> None:
-        """End the segment; with its description in place it is whole."""
-        if self._open is None:
-            return
-        with storage(self._folder):
-            self._open.close()
-            sync(self._open.path)
-            segment = {"sha256": sha256(self._open.path), "rows": self._open.rows, "results": self._results}
-            write_atomically(self._open.path.with_suffix(".json"), json.dumps(segment).encode())
-        self._segments.append(segment)
-        self._open, self._results, self._bytes = None, [], 0
-
-
-def _measured(work: Callable[[pl.DataFrame], Made], batch: pl.DataFrame) -> tuple[int, Made]:
-    return batch.height, work(batch)

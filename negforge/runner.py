@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import itertools
 import shlex
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +16,16 @@ import numpy as np
 import polars as pl
 
 from negforge import answers, registry
-from negforge.badrows import PLACE, TEXT, BadRows
+from negforge.badrows import PLACE, TEXT, BadRow, BadRows
 from negforge.contract import Exported, Skipped
 from negforge.engine import NARROW_BYTES, Spool, default_workers, machine_memory, ordered_map, temporary_scratch
 from negforge.errors import InputError, UsageError
+from negforge.formats import Mark
 from negforge.generating import Generation, generate_batch
 from negforge.inputs import (
     Decisions,
     Input,
+    behind_mark,
     by_anchor,
     check_ids,
     limited,
@@ -32,6 +36,7 @@ from negforge.inputs import (
     side_table,
     sources_of,
 )
+from negforge.journal import Journal, Made, Result
 from negforge.labels import column_of, labelled, standing, without_refuted
 from negforge.layouts import known_right
 from negforge.options import Settings, check, settings_of
@@ -44,8 +49,6 @@ from negforge.sinks import BYTES_A_GROUP, ROWS_A_GROUP, Sink, scratch_for, split
 from negforge.tables import History, Source
 
 MakeSink = Callable[[Kind, bool], Sink]
-Made = tuple[pl.DataFrame, Counts]
-Over = Callable[[Callable[[pl.DataFrame], Made], Iterable[pl.DataFrame], int], Iterator[Made]]
 _HELD_FRAMES = 100
 _BATCH_SECONDS = 1.0
 _FIRST_ROWS = 64  # of which the first tells what a row costs
@@ -98,17 +101,17 @@ def run_stage(
     *,
     output: str | None = None,
     show_progress: bool = False,
-    over: Over = ordered_map,
+    journal: Journal | None = None,
 ) -> Report:
     """Run a stage and publish its rows through the sink. Nothing is published if it fails.
 
-    output: where the rows go, as `-o`; what the stage spools lies with what a writer of a dataset stages. over: how an
-    operator's work is done on batches, by default by processes of this machine.
+    output: where the rows go, as `-o`; what the stage spools lies with what a writer of a dataset stages. journal: of a
+    run that was broken off, with which this one goes on.
     """
     begun = time.monotonic()
     progress = Progress(stage.operator.title, show=show_progress)
     with scratch_for(output) as scratch:
-        run = _Run(stage, scratch.path, progress, over)
+        run = _Run(stage, scratch.path, progress, journal)
         sink: Sink | None = None
         try:
             kind, clustered, frames = run.plan()
@@ -164,7 +167,7 @@ def plan_of(stage: Stage) -> dict[str, Any]:
                 refuse_kinds(sources_of([one]), stage.operator.sides[name].kind)
         rows = units = 0
         if writes is not None:
-            run = _Run(stage, scratch.path, Progress(operator.title, show=False), ordered_map)
+            run = _Run(stage, scratch.path, Progress(operator.title, show=False), None)
             rows = sum(frame.height for place in run.places() for frame in run.read(place, writes.kind))
         if reads is not None:
             opened = open_input(sources, reads.kind, scratch.path / "in", limit_bytes=machine_memory() // 32, twice=True)
@@ -214,7 +217,7 @@ def plain(value: Any) -> Any:
 
 def _sources(stage: Stage, bad: BadRows | None = None) -> list[Source]:
     sources = sources_of(stage.inputs)
-    return [renamed(located(source, bad) if bad is not None else source, stage.settings.rename) for source in sources]
+    return [renamed(located(behind_mark(source), bad) if bad is not None else source, stage.settings.rename) for source in sources]
 
 
 class _Pace:
@@ -242,7 +245,7 @@ class _Pace:
                 return
 
 
-def _timed(work: Callable[[pl.DataFrame], Made], frame: pl.DataFrame) -> Made:
+def _timed(work: Callable[[pl.DataFrame], tuple[Made, Counts]], frame: pl.DataFrame) -> tuple[Made, Counts]:
     """The work on a batch, with the CPU seconds it took, in whatever process.
 
     By the clock, a machine busy with other things would ask for ever smaller batches, each of which costs something by itself.
@@ -256,8 +259,8 @@ def _timed(work: Callable[[pl.DataFrame], Made], frame: pl.DataFrame) -> Made:
 class _Run:
     """One execution of a stage: `plan` says what comes out, and its frames do the work as they are read."""
 
-    def __init__(self, stage: Stage, scratch: Path, progress: Progress, over: Over) -> None:
-        self.stage, self.scratch, self.progress, self.over = stage, scratch, progress, over
+    def __init__(self, stage: Stage, scratch: Path, progress: Progress, journal: Journal | None) -> None:
+        self.stage, self.scratch, self.progress, self.journal = stage, scratch, progress, journal
         self.operator, self.settings = stage.operator, stage.settings
         self.memory = self.settings.max_memory or machine_memory() // 4
         self.limit_bytes = self.memory // 8
@@ -287,6 +290,13 @@ class _Run:
         if scope == "table":
             return table.kind, table.clustered, self._table(table)
         return table.kind, scope == "anchor" or table.clustered, self._map(table, self._prepare())
+
+    def _over(
+        self, work: Callable[[pl.DataFrame], tuple[Made, Counts]], batches: Iterable[pl.DataFrame], workers: int
+    ) -> Iterator[tuple[Made, Counts]]:
+        """work(batch) for each batch, in order, by processes of this machine; what the journal knows is not made again."""
+        mapped = ordered_map if self.journal is None else self.journal.mapped
+        return mapped(work, batches, workers)
 
     # -- inputs ----------------------------------------------------------------------------------------------------
 
@@ -356,9 +366,8 @@ class _Run:
         kind = writes.kind
         self._record({})
         places = self.places()
-        readers = [self.read(place, kind) for place in places]
         names = [place.name if isinstance(place, Source) else str(place) for place in places]
-        table = check_ids(iter(readers), kind, self.scratch / "in", self.limit_bytes, [], names)
+        table = check_ids(self._parts(places, kind), kind, self.scratch / "in", self.limit_bytes, [], names)
         self.counts.collapsed = table.collapsed
         if self.bad.rows:  # allowed and not made use of, it changes nothing
             self.entry["max_bad_rows"] = self.settings.max_bad_rows
@@ -389,8 +398,7 @@ class _Run:
     def read(self, place: Path | Source, kind: Kind) -> Iterator[pl.DataFrame]:
         """The rows that a reader makes of a place."""
         call = Prepared(self.operator, self.stage.options, self.settings, None, "")
-        name = place.name if isinstance(place, Source) else str(place)
-        done = 0
+        name, mark = (place.name, place.mark) if isinstance(place, Source) else (str(place), Mark())
         for found in call.call(self.operator.function, place):  # type: ignore[arg-type]
             if isinstance(found, Skipped):
                 self.counts.skipped[found.reason] += found.rows
@@ -398,9 +406,60 @@ class _Run:
             check_collisions([column for column in found.columns if column not in (PLACE, TEXT)], kind, name)
             called = place.columns if isinstance(place, Source) else {}
             self.makes_ids |= "id" not in found.columns and found.height > 0
-            yield conform(found, kind, name, done, bad=self.bad, called=called)
-            done += found.height
-            self.progress.phase(f"reading {name}, {counted(done, 'row')}")
+            yield conform(found, kind, name, mark.made, bad=self.bad, called=called)
+            mark.made += found.height
+            self.progress.phase(f"reading {name}, {counted(mark.made, 'row')}")
+
+    def _parts(self, places: Sequence[Path | Source], kind: Kind) -> Iterator[Iterator[pl.DataFrame]]:
+        """The rows of each place. Of whole folders, and by readers of others, all are read anew: they may hold more than a row."""
+        journal = self.journal if not self.operator.tree.foreign else None
+        before = itertools.groupby(journal.made() if journal is not None else (), key=lambda one: int(one.note["place"]))
+        number, known = next(before, (-1, iter(())))
+        with journal.writing() if journal is not None else contextlib.nullcontext():
+            for at, place in enumerate(places):
+                if journal is None or isinstance(place, Path):
+                    yield self.read(place, kind)
+                elif at == number:
+                    yield self._read_on(at, place, kind, journal, known)
+                    number, known = next(before, (-1, iter(())))
+                else:
+                    yield self._read_on(at, place, kind, journal, iter(()))
+
+    def _read_on(self, number: int, source: Source, kind: Kind, journal: Journal, known: Iterator[Result]) -> Iterator[pl.DataFrame]:
+        """The rows of a source: those that the journal knows, then what stands behind them, which is written down."""
+        mark = source.mark
+        for result in known:
+            *frames, types = result.made if isinstance(result.made, tuple) else ()
+            yield from (frame for frame in frames if frame is not None)
+            self.counts.add(result.counts)
+            self.bad.rows += [BadRow(*row) for row in result.note["bad"]]
+            self.makes_ids |= result.note["makes_ids"]
+            mark.go_on(result.note["mark"], {} if types is None else dict(types.schema))
+            if result.note["whole"]:
+                return
+        made: list[pl.DataFrame] = []
+        bad, skipped = len(self.bad.rows), self.counts.skipped.copy()
+
+        def write_down(rows: int, *, whole: bool) -> None:
+            """All that the reader made since the last time."""
+            nonlocal bad, skipped
+            mark.rows += rows
+            note = {"place": number, "mark": mark.numbers(), "bad": self.bad.rows[bad:], "makes_ids": self.makes_ids, "whole": whole}
+            frames = (*made, pl.DataFrame(schema=mark.types))
+            journal.add(Result(rows, frames, Counts(skipped=self.counts.skipped - skipped), note))
+            made.clear()
+            bad, skipped = len(self.bad.rows), self.counts.skipped.copy()
+
+        def batches(rows: int) -> Iterator[pl.DataFrame]:
+            for frame in source.batches(rows):
+                yield frame
+                # The reader asks for more: it has given all that it makes of this one.
+                write_down(frame.height, whole=False)
+
+        for frame in self.read(replace(source, batches=batches), kind):
+            made.append(frame)
+            yield frame
+        write_down(0, whole=True)
 
     # -- generate --------------------------------------------------------------------------------------------------
 
@@ -442,7 +501,7 @@ class _Run:
         known = self.settings.limit or source.rows
         workers = 1 if known is not None and known <= rows else self.workers  # to start more costs more than they save
         schema: dict[str, pl.DataType] = {}
-        for frame, counts in self.over(functools.partial(_timed, work), batches, workers):
+        for frame, counts in self._over(functools.partial(_timed, work), batches, workers):
             self.counts.add(counts)
             pace.took(counts.seen, counts.seconds)
             schema = schema or dict(frame.schema)
@@ -485,11 +544,10 @@ class _Run:
         source = limited(table, self.settings.limit)
         narrow = Partitioner(self.scratch / "narrow", min(self.limit_bytes, NARROW_BYTES))
         done = 0
-        for frame in source.live(self._rows_a_batch()):
-            keys = answers.narrow(self.operator, prepared.call(self.operator.keys, Negatives(frame)), frame.height)
-            rows = keys.with_columns(pl.Series("row", np.arange(done, done + frame.height), dtype=pl.Int64))
+        for keys, _ in self._over(functools.partial(keys_of, prepared), source.live(self._rows_a_batch()), workers=1):
+            rows = keys.with_columns(pl.Series("row", np.arange(done, done + keys.height), dtype=pl.Int64))
             narrow.add(rows.drop("group"), keys["group"].to_numpy())
-            done += frame.height
+            done += keys.height
             self.progress.phase(f"comparing, {counted(done, 'row')}")
         decisions = Decisions(self.scratch, self.limit_bytes)
         for part, group in narrow.parts():
@@ -530,20 +588,16 @@ class _Run:
         first = True
         before: list[pl.DataFrame] = []
         batches = by_anchor(source, self.scratch, self.limit_bytes, rows, before.append)
-        for frame, made in ordered_map(functools.partial(export_batch, prepared, labels), batches, self.workers):
-            lost = made.dropped if made.dropped is not None else frame.clear()
-            self.counts.seen += frame.height
-            self.counts.kept += frame.height - lost.height
-            for reason in lost["drop_reason"].to_list() if lost.height else []:
-                self.counts.dropped[reason] += 1
-            if self.aside is not None and lost.height:
+        for (made, provenance, lost), counts in self._over(functools.partial(export_batch, prepared, labels), batches, self.workers):
+            self.counts.add(counts)
+            if self.aside is not None and lost is not None:
                 self.aside("dropped", lost)
-            if self.aside is not None and made.provenance is not None and (made.rows.height or first):
-                numbered = made.provenance.with_columns(pl.Series("row", np.arange(done, done + made.rows.height), dtype=pl.Int64))
+            if self.aside is not None and provenance is not None and (made.height or first):
+                numbered = provenance.with_columns(pl.Series("row", np.arange(done, done + made.height), dtype=pl.Int64))
                 self.aside("provenance", numbered.select("row", pl.all().exclude("row")))
-            done += made.rows.height
+            done += made.height
             first = False
-            yield made.rows
+            yield made
         for frame in before:
             self.counts.seen += frame.height
             self.counts.dropped["before"] += frame.height
@@ -595,7 +649,7 @@ def map_batch(prepared: Prepared, frame: pl.DataFrame) -> tuple[pl.DataFrame, Co
     return made.select(NEGATIVES.ordered(made.columns)), counts
 
 
-def export_batch(prepared: Prepared, labels: set[str], frame: pl.DataFrame) -> tuple[pl.DataFrame, Exported]:
+def export_batch(prepared: Prepared, labels: set[str], frame: pl.DataFrame) -> tuple[Exported, Counts]:
     """A batch of whole anchors in a trainer's layout. Rows of another label do not go out; they are dropped by that name.
 
     Of a layout that has a language, neither do negatives that are right for their anchor by any of its rows: `known-positive`.
@@ -611,4 +665,14 @@ def export_batch(prepared: Prepared, labels: set[str], frame: pl.DataFrame) -> t
     rows = frame.filter(every["drop_reason"].is_null())
     made = answers.exported(operator, prepared.call(operator.function, Negatives(rows)))
     parts = [part for part in (lost, made.dropped) if part is not None and part.height]
-    return frame, made._replace(dropped=pl.concat(parts) if parts else None)
+    dropped = pl.concat(parts) if parts else None
+    counts = Counts(seen=frame.height, kept=frame.height)
+    if dropped is not None:
+        counts.kept -= dropped.height
+        counts.dropped.update(dropped["drop_reason"].to_list())
+    return made._replace(dropped=dropped), counts
+
+
+def keys_of(prepared: Prepared, frame: pl.DataFrame) -> tuple[pl.DataFrame, Counts]:
+    """The narrow table of a batch of kept rows, row for row, that a stage of table scope decides on."""
+    return answers.narrow(prepared.operator, prepared.call(prepared.operator.keys, Negatives(frame)), frame.height), Counts()

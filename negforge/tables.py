@@ -48,6 +48,7 @@ class Source:
     be read only once. rows: kept and dropped ones, where they are known before. batches: a function of the batch size; the
     frames of a foreign text format may grow (see `formats`).
     bad: takes rows that cannot be read. columns: what the source calls the columns of a kind, once a reader has mapped them.
+    mark: how far it was read. goes_on: whether `batches` begin behind the mark by themselves.
     """
 
     name: str
@@ -59,6 +60,8 @@ class Source:
     rows: int | None = None
     bad: BadRows = field(default_factory=BadRows)
     columns: dict[str, str] = field(default_factory=dict)
+    mark: formats.Mark = field(default_factory=formats.Mark)
+    goes_on: bool = False
 
 
 def format_of(path: str) -> tuple[str, str]:
@@ -182,7 +185,7 @@ def _on_disk(handle: IO[bytes]) -> IO[bytes]:
 
 def _source(opener: Opener, form: str, name: str, path: Path | None = None) -> Source:
     """A table of a known format, with what negforge wrote into its metadata."""
-    source = Source(name, lambda rows: _read(opener, form, source, rows))
+    source = Source(name, lambda rows: _read(opener, form, source, rows), goes_on=form != "arrow")
     if form in _OUT_OF_ORDER:
         _describe(source, _schema(opener, form, name), path)
     return source
@@ -190,7 +193,7 @@ def _source(opener: Opener, form: str, name: str, path: Path | None = None) -> S
 
 def _read(opener: Opener, form: str, source: Source, rows: int) -> Iterator[pl.DataFrame]:
     with _whole(source.name), opener() as handle:
-        yield from formats.READERS[form](handle, source.name, rows, source.history, source.bad)
+        yield from formats.READERS[form](handle, source.name, rows, source.history, source.bad, source.mark)
 
 
 @contextlib.contextmanager
@@ -240,6 +243,7 @@ def _describe(source: Source, schema: pa.Schema, path: Path | None) -> None:
             yield from plain_batches(twin, rows)
 
         source.batches = both
+        source.goes_on = False
         source.rows = _parquet_rows(twin)
 
 

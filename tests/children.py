@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import json
 import os
@@ -19,7 +20,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from negforge import resuming
+from negforge import journal
 from negforge.checking import check
 from negforge.comparing import compare
 from negforge.corpus import CorpusStore
@@ -115,12 +116,39 @@ def _write_job(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def _run_job(job: dict[str, Any]) -> dict[str, Any]:
-    """Run the pipeline file of a folder, a segment of a journal for each batch."""
+    """Run the pipeline file of a folder, a segment of a journal for each batch.
+
+    held: bytes of a frame that is read, at most. worked: rows that were conformed, keyed, or laid out for a trainer. added: rows of the input that it was done for.
+    """
+    from negforge import formats, runner
+
     os.chdir(job["path"])
     os.environ["NEGFORGE_CACHE"] = job["cache"]
-    resuming._SEGMENT_SECONDS = 0.0
-    reports = run_steps(load(job["file"], {"workers": 1, "batch_size": job["batch"]}, []))
-    return {"skipped": sum(one.skipped for one in reports), "resumed": sum(one.resumed for one in reports)}
+    journal._SEGMENT_SECONDS = 0.0
+    formats._HELD_BYTES = job.get("held", formats._HELD_BYTES)
+    worked = 0
+    for name in ("conform", "keys_of", "export_batch"):
+        inner: Callable[..., Any] = getattr(runner, name)
+
+        def counted(*args: Any, inner: Callable[..., Any] = inner, **more: Any) -> Any:
+            nonlocal worked
+            worked += next(one.height for one in args if isinstance(one, pl.DataFrame))
+            return inner(*args, **more)
+
+        setattr(runner, name, functools.wraps(inner)(counted))
+    workers = {"workers": job.get("workers", 1)} if job.get("workers", 1) else {}
+    add, added = journal.Journal.add, 0
+
+    def counted_add(self: journal.Journal, result: journal.Result) -> None:
+        nonlocal added
+        added += result.rows_in
+        add(self, result)
+
+    setattr(journal.Journal, "add", counted_add)  # noqa: B010 - mypy lets no method be replaced
+    reports = run_steps(load(job["file"], {**workers, "batch_size": job["batch"]}, []))
+    made = [[one.counts, one.outcome.digests] for one in reports]
+    skipped, resumed = sum(one.skipped for one in reports), sum(one.resumed for one in reports)
+    return {"skipped": skipped, "resumed": resumed, "worked": worked, "added": added, "made": made}
 
 
 def _merge_job(job: dict[str, Any]) -> dict[str, Any]:

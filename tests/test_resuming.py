@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import random
@@ -18,12 +19,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from negforge import plugins, registry, resuming
+from negforge import journal, plugins, registry, resuming
 from negforge.engine import ordered_map
+from negforge.journal import Journal
 from negforge.pipeline import load, plan, run_steps
 from negforge.report import Counts, Report
-from negforge.resuming import Journal
 from negforge.store import Dataset
+from tests.children import negatives
 from tests.conftest import ROOT
 from tests.shell import Children, call, good, run
 
@@ -372,22 +374,22 @@ def test_work_broken_off_any_number_of_times_gives_the_same_rows(
     frame = pl.DataFrame({"n": [float(number) for number in range(rows)]})
     whole = _all(ordered_map(_work, frame.iter_slices(size), 1))
     folder = tmp_path_factory.mktemp("journal")
-    before = resuming._SEGMENT_SECONDS
-    resuming._SEGMENT_SECONDS = 0.0 if small else 1e9
+    before = journal._SEGMENT_SECONDS
+    journal._SEGMENT_SECONDS = 0.0 if small else 1e9
     try:
         done = 0
         for after, batch in stops:
-            journal = Journal(folder)
-            assert journal.rows == done, "an attempt that ends in order loses nothing at all"
+            found = Journal(folder)
+            assert found.rows == done, "an attempt that ends in order loses nothing at all"
             if after:  # the first is the rest of a batch that was made in part
                 done = min(rows, done + (-done % batch or batch) + (after - 1) * batch)
             try:
-                _all(journal.mapped(_stopping(after), frame.iter_slices(batch), 1))
+                _all(found.mapped(_stopping(after), frame.iter_slices(batch), 1))
             except Stopped:
                 continue
         made = _all(Journal(folder).mapped(_work, frame.iter_slices(size), 1))
     finally:
-        resuming._SEGMENT_SECONDS = before
+        journal._SEGMENT_SECONDS = before
     assert made[0].equals(whole[0])
     assert made[1] == whole[1]
 
@@ -395,11 +397,11 @@ def test_work_broken_off_any_number_of_times_gives_the_same_rows(
 @pytest.mark.parametrize("harm", ["rows", "description", "gone", "bit"])
 def test_a_torn_segment_and_all_after_it_are_made_again(harm: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A segment is believed if its rows have the digest it was written with (huggingface/datatrove#301)."""
-    monkeypatch.setattr(resuming, "_SEGMENT_SECONDS", 0.0)
+    monkeypatch.setattr(journal, "_SEGMENT_SECONDS", 0.0)
     frame = pl.DataFrame({"n": [float(number) for number in range(30)]})
     with pytest.raises(Stopped):
         _all(Journal(tmp_path).mapped(_stopping(5), frame.iter_slices(3), 1))
-    rows, said = tmp_path / "00002.arrow", tmp_path / "00002.json"
+    rows, said = tmp_path / "00002-0.arrow", tmp_path / "00002.json"
     if harm == "rows":
         rows.write_bytes(rows.read_bytes()[:-20])
     elif harm == "bit":
@@ -410,9 +412,9 @@ def test_a_torn_segment_and_all_after_it_are_made_again(harm: str, tmp_path: Pat
         said.write_text(said.read_text(encoding="utf-8")[:-5], encoding="utf-8")
     else:
         said.unlink()
-    journal = Journal(tmp_path)
-    assert journal.rows == 6
-    assert _all(journal.mapped(_work, frame.iter_slices(10), 1))[0].equals(_all(ordered_map(_work, frame.iter_slices(7), 1))[0])
+    found = Journal(tmp_path)
+    assert found.rows == 6
+    assert _all(found.mapped(_work, frame.iter_slices(10), 1))[0].equals(_all(ordered_map(_work, frame.iter_slices(7), 1))[0])
 
 
 # -- killed at any moment ----------------------------------------------------------------------------------------------
@@ -450,6 +452,84 @@ def test_a_pipeline_killed_at_any_moment_goes_on_and_tears_nothing(
         assert (here / "out/triplets.parquet").read_bytes() == triplets
     assert kills >= 35
     assert resumed >= 15
+
+
+SOURCES = {
+    "jsonl": 'use = "ingest pairs"\ninput = ["a.jsonl", "b.jsonl.gz"]\nmax_bad_rows = 40',
+    "csv": 'use = "ingest pairs"\ninput = "a.csv"\nmax_bad_rows = 40',
+    "json": 'use = "ingest pairs"\ninput = ["a.json", "b.jsonl.gz"]\nmax_bad_rows = 40',
+    "parquet": 'use = "ingest pairs"\ninput = ["a.parquet", "a.arrow", "b.jsonl.gz"]\nmax_bad_rows = 40',
+    "spans": 'use = "ingest corpus"\ninput = "texts.jsonl"\nspan_words = 6',
+    "continuations": 'use = "ingest continuations"\ninput = "texts.jsonl"\nspan_words = 6',
+    "dedupe": 'use = "dedupe exact"\ninput = "negatives.parquet"',
+    "export": 'use = "export sentence-transformers"\ninput = "negatives.parquet"\nkeep_labels = ["unknown"]',
+}
+
+
+def sources(here: Path, name: str) -> None:
+    """A stage over tables with every sort of row: equal ones, bad ones, lists of none to three, values that widen a column."""
+    here.mkdir()
+    (here / "p.toml").write_text(f'[[stage]]\nname = "one"\n{SOURCES[name]}\noutput = "out.parquet"\n', encoding="utf-8")
+    draw, lines, lists = random.Random(1), [], []
+    for n in range(300):
+        row: dict[str, Any] = {"id": f"p{n}", "anchor": f"question {n // 2}", "positive": f"answer {n}", "more": n}
+        row |= {"more": n / 7} if n > 120 else {}
+        row |= {"late": {"x": n}} if n > 200 else {}
+        line = json.dumps(row) if n % 29 else draw.choice(["{", json.dumps({**row, "positive": " "}), json.dumps({**row, "more": "x"})])
+        lines += [line, "" if n % 13 else json.dumps(row)]
+        listed = [f"answer {n} {one}" for one in range(draw.randrange(4))]
+        lists.append(json.dumps({"id": f"l{n}", "anchor": f"other {n}", "positive": listed}))
+    (here / "a.jsonl").write_text("\n".join([*lines, "{", "{"]), encoding="utf-8")
+    (here / "b.jsonl.gz").write_bytes(gzip.compress("\n".join(lists).encode()))
+    rows = [json.loads(line) for line in lines if line not in ("", "{") and "x" not in json.loads(line).values()]
+    (here / "a.json").write_text(json.dumps(["no object", *rows]), encoding="utf-8")
+    table = pl.DataFrame(rows, infer_schema_length=None)
+    table.write_parquet(here / "a.parquet", row_group_size=70)
+    table.with_columns(pl.format("arrow-{}", "id").alias("id")).write_ipc(here / "a.arrow", record_batch_size=50)
+    cells = table.select("id", "anchor", pl.col("positive").str.replace("answer", 'an "answer",\non two lines'))
+    text = cells.write_csv()
+    (here / "a.csv").write_text(text.replace("\np7,", "\np7,ragged,row,").replace("\np150,", '\np150,"x"y,'), encoding="utf-8")
+    texts = [" ".join(draw.choices(["It rains.", "We go home", "and stay", "there. Then"], k=9)) for _ in range(120)]
+    (here / "texts.jsonl").write_text("\n".join(json.dumps({"id": f"t{n}", "text": one}) for n, one in enumerate(texts)), encoding="utf-8")
+    made = negatives(300).with_columns(pl.col("negative").str.replace_all(r"w\d+", "w"))
+    made.with_columns(negative=pl.format("wrong {}", pl.int_range(300) % 2)).write_parquet(here / "negatives.parquet")
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_stage_killed_while_it_reads_keys_or_lays_out_goes_on(tmp_path: Path, children: Children, name: str) -> None:
+    """Kills -9, two to a run: rows, drops and counts are those of an undisturbed run, and nothing written down is done again."""
+    sources(tmp_path / "given", name)
+
+    def job(place: str, **more: Any) -> dict[str, Any]:
+        known = {"job": "run", "path": tmp_path / place, "file": "p.toml", "cache": str(tmp_path / f"cache-{place}"), "held": 1500}
+        return {**known, "workers": 0 if "ingest" in SOURCES[name] else 1, **more}
+
+    shutil.copytree(tmp_path / "given", tmp_path / "whole")
+    (whole,) = children.run(job("whole", batch=24))
+    assert whole["code"] == 0
+    assert whole["resumed"] == 0
+    draw, kills, resumed = random.Random(name), 0, 0
+    places = [f"set-{number}" for number in range(4)]
+    for place in places:
+        shutil.copytree(tmp_path / "given", tmp_path / place)
+    for share in (2, 4):
+        at = [draw.randrange(whole["moments"] // 10, whole["moments"] // share) for _ in places]
+        kills += sum(
+            one["killed"]
+            for one in children.run(*(job(p, at=one, batch=draw.choice([16, 24, 70])) for p, one in zip(places, at, strict=True)))
+        )
+    for place, last in zip(places, children.run(*(job(place, batch=24) for place in places)), strict=True):
+        assert last["code"] == 0
+        assert last["made"] == whole["made"]
+        if not last["skipped"]:
+            assert last["added"] + last["resumed"] == whole["added"]
+            assert (last["worked"] < whole["worked"]) == (last["resumed"] > 0)
+        resumed += last["resumed"] > 0
+        for path in (tmp_path / "whole").glob("out.*"):
+            assert (tmp_path / place / path.name).read_bytes() == path.read_bytes()
+    assert kills >= 5
+    assert resumed >= 1
 
 
 # -- commands as stages, and back --------------------------------------------------------------------------------------

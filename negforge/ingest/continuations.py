@@ -33,7 +33,7 @@ def ingest(
     Yields frames of n rows with `anchor_id`, `anchor`, `positive_id`, `positive`, `group` (the text's id) and the source's other
     columns; `id` is the positive's. A text of one span makes no pair and is counted as `one-span`, one of no word as `no-span`.
     """
-    done = 0
+    done = source.mark.rows
     for frame in source.batches(1 << 12):
         own = id or ("_id" if "_id" in frame.columns and "id" not in frame.columns else None)
         source.columns = {"text": text, **({"id": own} if own is not None else {})}

@@ -38,7 +38,7 @@ def ingest(
     Yields frames of n rows with `id`, `text` and the source's other columns. Raises InputError for a column that is not
     there, and where two columns claim one name.
     """
-    done = 0
+    done = source.mark.rows
     for frame in source.batches(1 << 14):
         own = id or ("_id" if "_id" in frame.columns and "id" not in frame.columns else None)
         given = {"id": own, "text": text, "title": title, "group": group}

@@ -53,7 +53,7 @@ def ingest(
     columns = {name: column for name, column in given.items() if column is not None}
     flags = {"anchor": "text", "positive": "text"} if text is not None else {}
     source.columns = columns
-    done = 0
+    done = source.mark.rows
     for frame in source.batches(1 << 14):
         made = mapped(frame, columns, source.name, flags=flags)
         if isinstance(made["positive"].dtype, (pl.List, pl.Array)):
