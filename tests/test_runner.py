@@ -187,6 +187,18 @@ def test_memory_is_flat_in_rows(tmp_path: Path) -> None:
     assert large < 1.35 * small, (small, large)
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
+def test_memory_of_a_row_local_stage_is_flat_below_its_limit(tmp_path: Path) -> None:
+    """Six times the rows, read, their ids compared and written to a file, take about the same memory, however much is allowed."""
+    row = pl.col("n").cast(pl.String)
+    frame = pl.DataFrame({"n": range(900_000)}).select(id=row, anchor=pl.lit("question ") + row, positive=pl.lit("answer ") + row)
+    frame.write_parquet(tmp_path / "large.parquet", row_group_size=50_000)
+    frame.head(150_000).write_parquet(tmp_path / "small.parquet", row_group_size=50_000)
+    code = "import negforge; negforge.run('ingest pairs', '{0}.parquet', output='{0}-out.parquet', max_memory='4GB')"
+    small, large = (peak_of(code.format(name), tmp_path) for name in ("small", "large"))
+    assert large < 1.3 * small, (small, large)
+
+
 def test_positive_ids_that_the_corpus_lacks_are_counted() -> None:
     """A positive_id that is not in the corpus switches off what is known by it, so the report says how many there are."""
     pairs = pl.DataFrame({"anchor": ["a", "b"], "positive": ["p", "q"], "positive_id": ["0001", "d2"]})
