@@ -60,6 +60,8 @@ def test_each_row_counts_once_under_what_was_done_to_it(tmp_path_factory: pytest
         name: expected[name] for name in HEADINGS if expected[name]
     }
     assert difference.equal == (expected["same"] == 30)
+    assert (difference.before.rows, difference.before.dropped) == (before.height, 0)
+    assert (difference.after.rows, difference.after.dropped) == (after.height - expected["dropped"], expected["dropped"])
     back = found(folder, after, before)
     turned = {"added": "removed", "removed": "added", "dropped": "restored", "restored": "dropped"}
     assert back.rows == {name: difference.rows[turned.get(name, name)] for name in difference.rows}
