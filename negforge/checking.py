@@ -356,7 +356,7 @@ def _notes(path: Path) -> tuple[dict[str, Any], bool]:
         with path.open("rb") as handle:
             schema = formats.schema_of(handle, form)
             return read_notes(schema), "dropped_by" in schema.names
-    except (OSError, pa.ArrowException, KeyError):
+    except (OSError, pa.ArrowException, InputError):
         return {}, False
 
 

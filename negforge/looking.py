@@ -183,5 +183,5 @@ def _beside(spec: str) -> tuple[dict[str, Any], Path]:
     try:
         with twin.open("rb") as handle:
             return read_notes(schema_of(handle, "parquet")), twin
-    except (OSError, pa.ArrowException):
+    except (OSError, pa.ArrowException, InputError):
         return {}, twin

@@ -160,7 +160,10 @@ def test_dropped_rows_of_another_text_are_not_shown(tables: Path) -> None:
     good("filter", "top", tables / "negatives.parquet", "--k", "1", "-o", folder / "n.jsonl")
     lines = (folder / "n.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
     (folder / "n.jsonl").write_text("".join(lines[1:]), encoding="utf-8")
-    assert good("show", folder / "n.jsonl").out.startswith(f"{folder}/n.jsonl: negatives by its columns, not written by negforge\n")
+    foreign = f"{folder}/n.jsonl: negatives by its columns, not written by negforge\n"
+    assert good("show", folder / "n.jsonl").out.startswith(foreign)
+    (folder / "n.dropped.parquet").write_bytes(b"PAR1 and no more")
+    assert good("show", folder / "n.jsonl").out.startswith(foreign)
 
 
 def test_croissant_is_for_datasets(tables: Path) -> None:
