@@ -82,6 +82,15 @@ def test_a_document_that_repeats_itself_gives_fewer_negatives() -> None:
     assert "candidates passed over: repeated 0, blank 0, near-copy 4" in "\n".join(made.report.lines())
 
 
+def test_a_passage_that_is_there_many_times_takes_one_slot() -> None:
+    """Copies of one negative do not crowd out the only other one, wherever it comes in the order drawn."""
+    corpus = corpus_of([sentence(0), *[sentence(1)] * 200, sentence(2)])
+    for seed in range(3):
+        made = negforge.run(TITLE, pair(), corpus=corpus, num_negatives=2, seed=seed)
+        assert {*made.kept["negative"]} == {sentence(1), sentence(2)}
+        assert (made.report.counts["emitted"], made.report.counts["short"]) == (2, 0)
+
+
 def test_it_holds_without_verification_too() -> None:
     """The checks are the operator's own: `--no-verify` lets neither the positive nor a copy of it through."""
     texts = [sentence(0), sentence(0).upper(), sentence(1)]
