@@ -28,6 +28,11 @@ app = typer.Typer(
 )
 
 
+def _table(metavar: str, help_: str) -> Any:
+    """An argument that names a table; versions of a dataset are completed."""
+    return typer.Argument(metavar=metavar, help=help_, show_default=False, autocompletion=versions)
+
+
 def _plugins(folders: list[str] | None) -> None:
     if folders:
         os.environ[plugins.ENVIRONMENT] = plugins.named(folders, registry.VERBS)
@@ -203,15 +208,7 @@ def run(
 
 @app.command(cls=Command, context_settings=SETTINGS)
 def show(
-    table: Annotated[
-        str,
-        typer.Argument(
-            metavar="TABLE",
-            help="A dataset folder (DIR, DIR@v2), a file, a glob, hf://OWNER/NAME, or - for standard input.",
-            show_default=False,
-            autocompletion=versions,
-        ),
-    ],
+    table: Annotated[str, _table("TABLE", "A dataset folder (DIR, DIR@v2), a file, a glob, hf://OWNER/NAME, or - for standard input.")],
     rows: Annotated[int, typer.Option("--rows", metavar="N", min=0, help="How many rows to show.")] = 3,
     dropped: Annotated[bool, typer.Option("--dropped", help="Show dropped rows in place of kept ones: the first of each reason.")] = False,
     json_: Annotated[bool, typer.Option("--json", help="Print the manifest, or of a file what would stand there, as JSON.")] = False,
@@ -240,10 +237,7 @@ The token is that of `hf auth login`, or HF_TOKEN; HF_ENDPOINT names another ser
 
 @app.command(cls=Command, context_settings=SETTINGS, help=_PUSH_HELP)
 def push(
-    dataset: Annotated[
-        str,
-        typer.Argument(metavar="DIR", help="A dataset folder; DIR@v2 for an older version.", show_default=False, autocompletion=versions),
-    ],
+    dataset: Annotated[str, _table("DIR", "A dataset folder; DIR@v2 for an older version.")],
     repo: Annotated[str, typer.Argument(metavar="OWNER/NAME", help="The repository; made if it is not there.", show_default=False)],
     tag: Annotated[str | None, typer.Option("--tag", metavar="TAG", help="The tag [default: the version].", show_default=False)] = None,
     private: Annotated[bool, typer.Option("--private", help="Make the repository private if it is made.")] = False,
@@ -286,12 +280,7 @@ def push(
 
 @app.command(cls=Command, context_settings=SETTINGS)
 def log(
-    dataset: Annotated[
-        str,
-        typer.Argument(
-            metavar="DIR", help="A dataset folder; DIR@v2 for versions up to that one.", show_default=False, autocompletion=versions
-        ),
-    ],
+    dataset: Annotated[str, _table("DIR", "A dataset folder; DIR@v2 for versions up to that one.")],
     json_: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> int:
     """List the versions of a dataset, newest first: rows, digest, stages, and what changed against the version before.
@@ -306,18 +295,8 @@ def log(
 
 @app.command(cls=Command, context_settings=SETTINGS)
 def diff(
-    before: Annotated[
-        str,
-        typer.Argument(
-            metavar="A",
-            help="A dataset, DIR@v1, or a file; alone: a version, against its parent.",
-            show_default=False,
-            autocompletion=versions,
-        ),
-    ],
-    after: Annotated[
-        str | None, typer.Argument(metavar="[B]", help="What to compare it with.", show_default=False, autocompletion=versions)
-    ] = None,
+    before: Annotated[str, _table("A", "A dataset, DIR@v1, or a file; alone: a version, against its parent.")],
+    after: Annotated[str | None, _table("[B]", "What to compare it with.")] = None,
     rows: Annotated[int, typer.Option("--rows", metavar="N", min=0, help="How many rows to show under each heading.")] = 0,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit 1 if the rows differ.")] = False,
     max_memory: _MaxMemory = None,
@@ -342,10 +321,7 @@ def diff(
 
 @app.command(cls=Command, context_settings=SETTINGS)
 def merge(
-    tables: Annotated[
-        list[str],
-        typer.Argument(metavar="TABLE...", help="Datasets, DIR@v2, files or - of one kind.", show_default=False, autocompletion=versions),
-    ],
+    tables: Annotated[list[str], _table("TABLE...", "Datasets, DIR@v2, files or - of one kind.")],
     output: Annotated[
         str | None, typer.Option("--output", "-o", metavar="OUT", help="A file or a dataset folder.", show_default=False)
     ] = None,
@@ -405,15 +381,7 @@ def merge(
 
 @app.command(cls=Command, context_settings=SETTINGS)
 def check(
-    tables: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="DIR...",
-            help="Dataset folders, DIR@v2 for an older version, or files of ours.",
-            show_default=False,
-            autocompletion=versions,
-        ),
-    ],
+    tables: Annotated[list[str], _table("DIR...", "Dataset folders, DIR@v2 for an older version, or files of ours.")],
     all_: Annotated[bool, typer.Option("--all", help="Check every version, not the newest alone.")] = False,
     max_memory: _MaxMemory = None,
     json_: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
