@@ -51,6 +51,7 @@ from negforge.tables import History, Source
 MakeSink = Callable[[Kind, bool], Sink]
 _HELD_FRAMES = 100
 _BATCH_SECONDS = 1.0
+_FEW_ROWS = 10_000  # to start more processes for them costs more than it saves
 _FIRST_ROWS = 64  # of which the first tells what a row costs
 EXPORT = Kind("export", "A trainer's layout.", (), (), clusters="", digest=())
 
@@ -499,7 +500,7 @@ class _Run:
         anchor = self.operator.declares.scope == "anchor"
         batches = by_anchor(source, self.scratch, self.limit_bytes, rows, aside, lambda: pace.rows) if anchor else live()
         known = self.settings.limit or source.rows
-        workers = 1 if known is not None and known <= rows else self.workers  # to start more costs more than they save
+        workers = 1 if known is not None and known <= _FEW_ROWS else self.workers
         schema: dict[str, pl.DataType] = {}
         for frame, counts in self._over(functools.partial(_timed, work), batches, workers):
             self.counts.add(counts)
