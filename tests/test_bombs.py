@@ -237,6 +237,25 @@ def test_damaged_metadata_of_ours_is_told(form: str, notes: bytes, tmp_path: Pat
     assert "what negforge wrote in a table's metadata is damaged" in told
 
 
+@pytest.mark.parametrize("rows", [0, 1, 2])
+def test_a_stream_that_lacks_a_batch_is_cut_off(rows: int) -> None:
+    """The end of a stream of ours says how many rows came before it; another number is no whole stream."""
+    table = pa.table({"id": ["1"], "anchor_id": ["a"], "anchor": ["a"], "positive": ["p"]})
+    table = table.replace_schema_metadata({"negforge": '{"kind": "pairs"}'})
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+        end = json.dumps({"rows": rows, "history": []})
+        writer.write_batch(_empty(table), custom_metadata={"negforge": end})
+    done = call("ingest", "pairs", "-", "--to", "jsonl", data=sink.getvalue())
+    assert done.code == (0 if rows == 1 else 3), done.err
+    assert rows == 1 or "was cut off" in done.err
+
+
+def _empty(table: pa.Table) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays([pa.nulls(0, field.type) for field in table.schema], schema=table.schema)
+
+
 def _beyond() -> Iterator[tuple[str, pa.Array]]:
     day = 1 << 30
     yield "day", pa.array([day], pa.date32())
