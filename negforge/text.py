@@ -165,6 +165,8 @@ def _changed(texts: pl.Series, rows: pl.Series, change: Callable[[pl.Series], pl
     where = rows.arg_true()
     if where.is_empty():
         return texts
+    if len(where) == len(texts):
+        return change(texts)
     # A copy, since scatter writes in place and the caller's column must stay.
     return texts.clone().scatter(where, change(texts.gather(where)))
 
