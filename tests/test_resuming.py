@@ -138,17 +138,19 @@ def test_skipped_stages_report_what_they_made_and_touch_no_file() -> None:
 
 
 @pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("name", ["triplets.parquet", "triplets.provenance.parquet"])
 @pytest.mark.parametrize("harm", ["remove", "alter", "truncate"])
-def test_an_output_that_is_not_what_was_written_is_made_again(harm: str) -> None:
-    """A file is known by its bytes, not by its name and time."""
+def test_an_output_that_is_not_what_was_written_is_made_again(harm: str, name: str) -> None:
+    """A file is known by its bytes, not by its name and time, and so is what lies beside it."""
     reports()
-    good_bytes = Path("out/triplets.parquet").read_bytes()
+    path = Path("out") / name
+    good_bytes = path.read_bytes()
     if harm == "remove":
-        Path("out/triplets.parquet").unlink()
+        path.unlink()
     else:
-        Path("out/triplets.parquet").write_bytes(good_bytes[:-1] + b"?" if harm == "alter" else good_bytes[:-9])
+        path.write_bytes(good_bytes[:-1] + b"?" if harm == "alter" else good_bytes[:-9])
     assert ran() == ["triplets"]
-    assert Path("out/triplets.parquet").read_bytes() == good_bytes
+    assert path.read_bytes() == good_bytes
 
 
 @pytest.mark.usefixtures("folder")
