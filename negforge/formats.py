@@ -39,6 +39,7 @@ _END: dict[str, type] = {"rows": int, "history": list}
 _MAY_BE: dict[str, type] = {
     "clustered": bool,
     "history": list,
+    "suffix": str,
     **dict.fromkeys((f"{name}_digest" for name in ("rows", "content", "dropped")), str),
 }
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"

@@ -19,9 +19,8 @@ from negforge.formats import read_notes, schema_of
 from negforge.options import Settings
 from negforge.records import KINDS, Kind, kinds_of
 from negforge.runner import EXPORT, Stage
-from negforge.tables import SIDECARS, dropped_twin, format_of, sidecar
+from negforge.tables import SIDECARS, WRITTEN, beside_suffix, format_of, sidecar, taken
 
-WRITTEN = ("parquet", "jsonl", "csv", "arrow")
 _SUFFIX = re.compile(r".\.(?!v[0-9]+$)[A-Za-z][A-Za-z0-9]{0,4}$", re.ASCII)  # of a file; `set.v2` may well be a folder
 _HEAD_BYTES = 1 << 24  # of a text file, that its columns are told from
 
@@ -59,7 +58,8 @@ def replaced(output: str | None, makes: Kind, *, heals: bool = False) -> list[Us
     beside = [sidecar(path, name) for name in (SIDECARS if makes is EXPORT else SIDECARS[:1])]
     what |= {one: f"-o {output} may replace {one}, which negforge did not write" for one in beside}
     found = {one: "" if heals and _is_broken(one) else _held(one, makes if one == path else None) for one in what}
-    return [UsageError(what[one], holds, "name another file, or delete it first") for one, holds in found.items() if holds]
+    faults = [UsageError(what[one], holds, "name another file, or delete it first") for one, holds in found.items() if holds]
+    return faults + (taken(path, "provenance") if makes is EXPORT else [])
 
 
 def _held(path: Path, makes: Kind | None) -> str:
@@ -110,11 +110,12 @@ def _text_held(path: Path, line: bytes, form: str, makes: Kind) -> str:
 
 
 def _is_export(path: Path) -> bool:
-    """Whether the files beside a file of text say that it is an export: always one is there."""
+    """Whether a file beside a file of text says that it is an export, and is of no other file: always one is there."""
     for name in SIDECARS:
-        with contextlib.suppress(OSError, InputError, pa.ArrowException), sidecar(path, name).open("rb") as handle:
+        beside = sidecar(path, name)
+        with contextlib.suppress(OSError, InputError, pa.ArrowException), beside.open("rb") as handle:
             if read_notes(schema_of(handle, "parquet")).get("kind") == EXPORT.name:
-                return True
+                return beside_suffix(beside) in ("", path.suffix) and not taken(path, name)
     return False
 
 
@@ -183,7 +184,7 @@ def _place(output: str | None, to: str | None) -> list[UsageError]:
         if form not in WRITTEN or packed:
             where = "a file is written as .parquet, .jsonl, .csv or .arrow"
             faults.append(UsageError(f"cannot write {path}", where, "choose one of these, or a folder"))
-        faults += _shared_twin(path)
+        faults += taken(path, "dropped")
     elif not path.exists() and not str(output).endswith("/") and (guess := near(path.suffix.removeprefix("."), WRITTEN)):
         faults.append(UsageError(f"{path} would be a folder", mend=f"did you mean {path.with_suffix(f'.{guess}')}?"))
     elif not path.exists() and not str(output).endswith("/") and _SUFFIX.search(path.name):
@@ -194,12 +195,3 @@ def _place(output: str | None, to: str | None) -> list[UsageError]:
     elif path.is_dir() and not (path / ".negforge").is_dir() and any(path.iterdir()):
         faults.append(UsageError(f"{path} is not empty and not a dataset of negforge", mend="name a new or an empty folder"))
     return faults
-
-
-def _shared_twin(path: Path) -> list[UsageError]:
-    """`x.jsonl` beside `x.parquet` would take over the dropped rows of the other."""
-    twin = dropped_twin(path)
-    others = [other for form in WRITTEN if (other := path.with_suffix(f".{form}")) != path and other.exists()]
-    if not (twin.exists() and others):
-        return []
-    return [UsageError(f"{twin} holds the dropped rows of {others[0]}", f"-o {path} would replace them", "choose another name")]

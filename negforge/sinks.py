@@ -27,7 +27,7 @@ from negforge.formats import METADATA, History, as_type, entries
 from negforge.options import Settings
 from negforge.records import DROP_NAMES, Kind
 from negforge.report import steerless
-from negforge.tables import SIDECARS, format_of, sidecar
+from negforge.tables import SIDECARS, format_of, sidecar, taken
 
 ROWS_A_GROUP = 50_000
 _ROWS_A_BATCH = 10_000  # of an Arrow file
@@ -516,13 +516,16 @@ class FileSink(Sink):
                 for start in range(0, max(1, self.digests.kept), ROWS_A_GROUP):
                     end = min(start + ROWS_A_GROUP, self.digests.kept)
                     self._beside("provenance", pl.select(pl.int_range(start, end, dtype=pl.Int64).alias("row")))
+            for fault in [one for name in self._asides for one in taken(self._path, name)]:
+                raise fault  # a stage of the same pipeline made it since the output was judged
             changed = False
             for name, shard in self._asides.items():
-                shard.close({"kind": self.kind.name, "history": history, **digests})
+                shard.close({"kind": self.kind.name, "suffix": self._path.suffix, "history": history, **digests})
                 changed |= _replace(shard.path, sidecar(self._path, name))
             changed |= _replace(self._main, self._path)
             for name in {*SIDECARS} - self._asides.keys():
-                _remove_stale(sidecar(self._path, name))
+                if not taken(self._path, name):
+                    _remove_stale(sidecar(self._path, name))
             sync(self._path.parent)
             self._scratch.close()
         return self._outcome(str(self._path), unchanged=not changed)

@@ -33,6 +33,7 @@ METADATA = formats.METADATA
 _ALIASES = {"ndjson": "jsonl", "pq": "parquet", "feather": "arrow", "ipc": "arrow"}
 _OUT_OF_ORDER = ("parquet", "arrow")  # formats that say what they hold, and are not read from front to back
 SIDECARS = ("dropped", "provenance")
+WRITTEN = ("parquet", "jsonl", "csv", "arrow")
 _MAGIC = {"parquet": (b"PAR1",), "arrow": (b"ARROW1", b"\xff\xff\xff\xff")}
 _HEAD_BYTES = 4096  # of a pipe, that its format is told from
 
@@ -256,6 +257,28 @@ def sidecar(path: Path, name: str) -> Path:
 def dropped_twin(path: Path) -> Path:
     """Where the dropped rows of a single file lie."""
     return sidecar(path, "dropped")
+
+
+def taken(path: Path, name: str) -> list[UsageError]:
+    """What is wrong with a sidecar beside a file: it belongs to another file of that stem, which would lose it.
+
+    Its metadata says the suffix of the file it belongs to; one of an earlier version belongs to any other file that is there.
+    """
+    beside = sidecar(path, name)
+    suffix = beside_suffix(beside)
+    owners = [] if suffix == path.suffix else [path.with_suffix(one) for one in ([suffix] if suffix else map(".{}".format, WRITTEN))]
+    for owner in owners:
+        if beside.exists() and owner != path and owner.exists():
+            mend = "choose another stem, or write a folder"
+            return [UsageError(f"{beside} belongs to {owner}", f"-o {path} would replace it", mend)]
+    return []
+
+
+def beside_suffix(path: Path) -> str:
+    """The suffix of the file that a sidecar belongs to, as its metadata says; empty if that says nothing."""
+    with contextlib.suppress(OSError, InputError, pa.ArrowException), path.open("rb") as handle:
+        return str(read_notes(formats.schema_of(handle, "parquet")).get("suffix", ""))
+    return ""
 
 
 def plain_batches(path: Path, rows: int) -> Iterator[pl.DataFrame]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 
 import negforge
 from negforge.errors import PipelineError, UsageError
+from negforge.formats import METADATA
 from negforge.pipeline import load
 from tests.conftest import ROOT
 from tests.shell import call, good
@@ -176,3 +179,59 @@ def test_other_names_are_folders(name: str, tables: Path, tmp_path: Path) -> Non
     """A version, a date, a long word after the dot, or no dot at all."""
     good("filter", "top", tables / "n.parquet", "--k", "1", "-o", tmp_path / name)
     assert (tmp_path / name / ".negforge/v1").is_dir()
+
+
+def _forms(folder: Path, stem: str) -> dict[str, bytes]:
+    return {one.name: one.read_bytes() for one in sorted(folder.glob(f"{stem}.*"))}
+
+
+def test_a_sidecar_vouches_for_its_own_file_alone(tables: Path, tmp_path: Path) -> None:
+    """A person's text of the same stem is not taken for an export, whether the export is there or was removed."""
+    good("export", "sentence-transformers", tables / "n.parquet", "-o", tmp_path / "train.jsonl")
+    (tmp_path / "train.csv").write_text("question,reply\nwhy,so\n", encoding="utf-8")
+    for _ in range(2):
+        before = _forms(tmp_path, "train")
+        done = call("export", "sentence-transformers", tables / "n.parquet", "-o", tmp_path / "train.csv")
+        assert done.code == 2
+        assert "its columns: question, reply" in done.err
+        assert _forms(tmp_path, "train") == before
+        (tmp_path / "train.jsonl").unlink(missing_ok=True)
+
+
+def test_two_exports_of_one_stem_keep_their_provenance(tables: Path, tmp_path: Path) -> None:
+    """The second is refused before any work; each may be made again, and rows that no trainer reads may have that stem."""
+    first = ["export", "jsonl", str(tables / "n.parquet"), "--keep-labels", "positive", "-o", str(tmp_path / "train.jsonl")]
+    good(*first)
+    before = _forms(tmp_path, "train")
+    done = call("export", "sentence-transformers", tables / "n.parquet", "--layout", "labeled-pair", "-o", tmp_path / "train.csv")
+    assert done.code == 2
+    assert f"{tmp_path / 'train.provenance.parquet'} belongs to {tmp_path / 'train.jsonl'}" in done.err
+    assert "choose another stem, or write a folder" in done.err
+    good("merge", tables / "n.parquet", "-o", tmp_path / "train.parquet")
+    good(*first)
+    assert {name: held for name, held in _forms(tmp_path, "train").items() if name != "train.parquet"} == before
+
+
+def test_two_exports_of_one_stem_in_a_pipeline(tables: Path, tmp_path: Path) -> None:
+    """What the first stage made stays, though neither was there when the file was checked."""
+    stage = f'[[stage]]\nname = "%s"\nuse = "export jsonl"\ninput = "{tables}/n.parquet"\noutput = "{tmp_path}/train.%s"\n'
+    (tmp_path / "p.toml").write_text(stage % ("one", "jsonl") + stage % ("two", "csv"), encoding="utf-8")
+    done = call("run", tmp_path / "p.toml")
+    assert done.code == 2
+    assert f"belongs to {tmp_path / 'train.jsonl'}" in done.err
+    assert not (tmp_path / "train.csv").exists()
+
+
+def test_a_sidecar_of_an_earlier_version_is_of_the_one_file_there(tables: Path, tmp_path: Path) -> None:
+    """It does not say whose it is: an export is replaced, unless two files could be it."""
+    words = ["export", "jsonl", str(tables / "n.parquet"), "-o", str(tmp_path / "e.jsonl")]
+    good(*words)
+    beside = tmp_path / "e.provenance.parquet"
+    table = pq.read_table(beside)
+    notes = json.loads(pq.read_metadata(beside).metadata[METADATA])
+    assert notes.pop("suffix") == ".jsonl"
+    pq.write_table(table.replace_schema_metadata({METADATA: json.dumps(notes)}), beside)
+    (tmp_path / "e.csv").write_text("question,reply\nwhy,so\n", encoding="utf-8")
+    assert f"belongs to {tmp_path / 'e.csv'}" in call(*words).err
+    (tmp_path / "e.csv").unlink()
+    good(*words)

@@ -172,8 +172,8 @@ def test_the_stage_of_a_killed_writer_is_collected(tmp_path: Path) -> None:
 def test_a_file_says_what_made_it(tmp_path: Path) -> None:
     """Kind, clustering and history come back from Parquet and Arrow, whichever stage reads them next."""
     for form in ("parquet", "arrow"):
-        put_file(tmp_path / f"out.{form}", negatives(12))
-        (source,) = open_sources(str(tmp_path / f"out.{form}"))
+        put_file(tmp_path / f"{form}.{form}", negatives(12))
+        (source,) = open_sources(str(tmp_path / f"{form}.{form}"))
         _ = [*source.batches(5)]
         assert (source.kind, source.clustered, source.history) == ("negatives", True, HISTORY)
 
