@@ -81,8 +81,11 @@ class BadRows:
 
 
 def placeless(dropped: pl.DataFrame) -> pl.DataFrame:
-    """Dropped rows as their digest takes them: bad ones without the line they stood in, for their ids say all else of them."""
+    """Dropped rows as their digest takes them: bad ones without the line they stood in, for their ids say all else of them.
+
+    The frame itself where none is bad.
+    """
     if not {"dropped_by", "drop_value"} <= {*dropped.columns}:
         return dropped
-    bad = pl.col("dropped_by").str.starts_with("ingest ").fill_null(value=False)
-    return dropped.with_columns(pl.when(~bad).then(pl.col("drop_value")).alias("drop_value"))
+    bad = dropped["dropped_by"].str.starts_with("ingest ").fill_null(value=False)
+    return dropped if not bad.any() else dropped.with_columns(pl.when(~bad).then(pl.col("drop_value")).alias("drop_value"))

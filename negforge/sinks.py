@@ -42,12 +42,14 @@ class Digests:
 
     rows: of the kept rows over the kind's digest columns; the same on any engine and machine. content, dropped: of all
     columns of the kept and of the dropped rows, but for the line that a bad one stood in; the same with one set of versions.
+    placed: the sum of the dropped rows with that line, as it was made at first.
     """
 
     kind: Kind
     kept: int = 0
     lost: int = 0
     sums: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("rows", "content", "dropped"), 0))
+    placed: int = 0
 
     def add(self, kept: pl.DataFrame, dropped: pl.DataFrame) -> None:
         """Count rows in."""
@@ -58,11 +60,22 @@ class Digests:
             self.sums["rows"] += rng.total128(rng.frame_lanes(kept, self.kind.digest or sorted(kept.columns), known))
             self.sums["content"] += rng.total128(rng.frame_lanes(kept, sorted(kept.columns), known))
         if dropped.height:
-            self.sums["dropped"] += rng.total128(rng.frame_lanes(placeless(dropped), sorted(dropped.columns)))
+            names, bare = sorted(dropped.columns), placeless(dropped)
+            total = rng.total128(rng.frame_lanes(bare, names))
+            self.sums["dropped"] += total
+            self.placed += total if bare is dropped else rng.total128(rng.frame_lanes(dropped, names))
 
     def named(self) -> dict[str, str]:
         """The digests by name."""
-        return {f"{name}_digest": f"{total % (1 << 128):032x}" for name, total in self.sums.items()}
+        return {f"{name}_digest": _digest(total) for name, total in self.sums.items()}
+
+    def holds(self, name: str, digest: str) -> bool:
+        """Whether a digest is that of these rows, also as an earlier version made it."""
+        return digest == self.named().get(name) or (name == "dropped_digest" and digest == _digest(self.placed))
+
+
+def _digest(total: int) -> str:
+    return f"{total % (1 << 128):032x}"
 
 
 @dataclass

@@ -265,3 +265,16 @@ def test_none_allowed_raises_the_first() -> None:
     """The error itself, as it was before anyone counted."""
     with pytest.raises(InputError, match="this one"):
         BadRows().take(InputError("this one"), "reason", "place", "text")
+
+
+@pytest.mark.parametrize("place", ["set", "made.parquet"])
+def test_a_digest_over_lines_is_as_good(place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was made when the digest of dropped rows held the line of a bad one is not called damaged; altered rows are."""
+    (tmp_path / "given.jsonl").write_bytes(pair(1) + b"{bad\n" + pair(2))
+    with monkeypatch.context() as before:
+        before.setattr("negforge.sinks.placeless", lambda dropped: dropped)
+        good("ingest", "pairs", tmp_path / "given.jsonl", "--max-bad-rows", "1", "-o", tmp_path / place)
+    (old,) = negforge.check(tmp_path / place)
+    assert (old.findings, old.dropped) == ([], 1)
+    monkeypatch.setattr("negforge.sinks.Digests.holds", lambda self, name, digest: self.named().get(name) == digest)
+    assert [one.law for one in negforge.check(tmp_path / place)[0].findings] == ["digest"]
