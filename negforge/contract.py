@@ -24,7 +24,9 @@ class Declares:
     version: raised when the same input and seed give other rows. scope: what one call sees: any rows (`row`), all rows of
     an anchor (`anchor`), or a narrow table of all rows (`table`). reads, writes: kinds of table.
     Generators: `label`, `opposition` and `evidence` of a fresh row; `verifiers` run after it; `candidates` is a regular
-    expression (Rust dialect) that runs over the whole column first; `edits` says that it yields `Edit`s of a text.
+    expression (Rust dialect) that runs over the whole column first; `edits` says that it yields `Edit`s of a text. One of scope
+    `row` is asked for `num_negatives` candidates a row, in order of preference, and asked again for more of rows some of whose
+    candidates were vetoed: it begins with the same ones then.
     Verifiers: `proves` lists the verdicts that decide alone, `doubts` those that only make a negative `unknown` until a vote or
     a proof decides; `columns` are the columns it looks at.
     fixed: settings of a library that cannot be changed but belong in the record.

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from negforge import rng
 from negforge.engine import Partitioner, collect, evenly, hold, machine_memory, storage
+from negforge.errors import StorageError
 from negforge.records import Corpus, full_text
 
 _ROWS_A_BATCH = 1 << 16
@@ -51,6 +52,9 @@ def cached(key: str, build: Callable[[Path], None], *, goes_on: bool = False) ->
                     collect(root, _BUILD, _KEPT_SECONDS)
                     _built(begun / "new", build, goes_on=goes_on).rename(place)
                 shutil.rmtree(begun, ignore_errors=True)
+            except (OSError, StorageError):  # half of it is of no use, and the disk may be full of it
+                shutil.rmtree(begun, ignore_errors=True)
+                raise
             finally:
                 os.close(lock)
     return place

@@ -183,7 +183,7 @@ def column_of(name: str, values: list[Any], dtype: pl.DataType | None = None) ->
     """
     dtype = dtype or _type_of(values)
     if _holds_objects(dtype):
-        values, dtype = [_without_empty(value) for value in values], _storable(dtype)
+        values, dtype = [_fitting(value, dtype) for value in values], _storable(dtype)
     try:
         return pl.Series(name, values, dtype=dtype, strict=True)
     except (TypeError, OverflowError, pl.exceptions.PolarsError) as error:
@@ -207,10 +207,15 @@ def _is_endless(value: Any) -> bool:
     return isinstance(value, float) and math.isinf(value)
 
 
-def _without_empty(value: Any) -> Any:
+def _fitting(value: Any, dtype: pl.DataType) -> Any:
+    """A value without its empty objects, and its whole numbers as decimals where the type is: Polars goes by the first of a list."""
     if isinstance(value, dict):
-        return {name: _without_empty(part) for name, part in value.items()} or None
-    return [_without_empty(part) for part in value] if isinstance(value, list) else value
+        types = {field.name: as_type(field.dtype) for field in dtype.fields} if isinstance(dtype, pl.Struct) else {}
+        return {name: _fitting(part, types.get(name, _NOTHING)) for name, part in value.items()} or None
+    if isinstance(value, list):
+        inner = as_type(dtype.inner) if isinstance(dtype, pl.List) else _NOTHING
+        return [_fitting(part, inner) for part in value]
+    return float(value) if dtype == pl.Float64 and type(value) is int else value
 
 
 def _storable(dtype: pl.DataType) -> pl.DataType:

@@ -169,7 +169,11 @@ def _more(work: Generation, units: Units, found: Candidates, missing: Rows, k: i
     more = _candidates(work.generator, Units(again, np.arange(len(rows))), again, 2 * k + 2)
     new = more.draw >= k
     unit, draw = np.concatenate([found.unit, rows[more.unit[new]]]), np.concatenate([found.draw, more.draw[new]])
-    return Candidates(unit, draw, pl.concat([found.columns, more.columns.filter(pl.Series(new))]), found.refusals, found.passed)
+    try:
+        columns = pl.concat([found.columns, more.columns.filter(pl.Series(new))], how="diagonal_relaxed")
+    except pl.exceptions.PolarsError as error:
+        answers.wrong(work.generator.operator, f"returned columns of other types when asked for more: {error}", "give each one type")
+    return Candidates(unit, draw, columns, found.refusals, found.passed)
 
 
 def _edits(operator: Operator, edits: list[Edit], texts: pl.Series) -> pl.DataFrame:

@@ -332,7 +332,7 @@ class ArrowStream:
 
 
 class PipeSink(Sink):
-    """An Arrow stream; dropped rows travel inside."""
+    """An Arrow stream; dropped rows travel inside. Rows go as they come: where batches end, and dropped rows stand, means nothing."""
 
     gathers = False
 

@@ -16,7 +16,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from negforge.errors import InputError
@@ -108,7 +108,17 @@ def test_json_lines_lose_nothing_or_are_refused(values: list[Any], rows: int) ->
         assert same(cell, value)
 
 
+def test_whole_numbers_and_decimals_go_together_inside_objects() -> None:
+    """A box of `[0, 0.5]` is a list of decimals in an object as it is outside, whichever of them comes first."""
+    boxes = [{"box": [0, 0.5]}, {"box": [0.5, 0], "rows": [[1], [2.5]]}, {"box": []}]
+    found = whole_or_refusal(lines(*({"x": box} for box in boxes)), 2)
+    assert isinstance(found, pl.DataFrame)
+    expected = [{"box": [0, 0.5], "rows": None}, {"box": [0.5, 0], "rows": [[1], [2.5]]}, {"box": [], "rows": None}]
+    assert found["x"].to_list() == expected
+
+
 @given(st.lists(JSON_VALUES, min_size=1, max_size=8), st.integers(1, 4), st.integers(1, 9))
+@example([{"": [0, 0.0]}, []], 1, 2)
 def test_batches_do_not_change_what_is_read(values: list[Any], rows: int, others: int) -> None:
     """A JSON Lines file gives the same table, or the same refusal, in batches of any size."""
     data = lines(*({"x": value} for value in values))

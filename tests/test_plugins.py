@@ -109,6 +109,36 @@ def table(tmp_path: Path) -> Path:
 # -- found and used ----------------------------------------------------------------------------------------------------
 
 
+LATE = (
+    HEAD
+    + '''
+DECLARES = Declares(version=1, scope="row", reads=Pairs, verifiers=("known-positive",))
+
+
+def generate(batch: Pairs, *, num_negatives: int) -> pl.DataFrame:
+    """Other texts, of which the first are known positives. What is said of a candidate comes with the third of them."""
+    rows = [
+        {"id": one, "negative": f"text {number}", "miner": "late" if number > 2 else None} | ({"rank": number} if number > 2 else {})
+        for one in batch["id"]
+        for number in range(1, num_negatives + 1)
+    ]
+    return pl.DataFrame(rows, infer_schema_length=None)
+'''
+)
+
+
+def test_what_an_operator_says_late_is_taken_when_it_is_asked_again(tmp_path: Path) -> None:
+    """Two candidates are vetoed; those of the second call have columns and types that the first had nothing for."""
+    made = tree(tmp_path / "own", generate__perturb__late=LATE)
+    pairs = pl.DataFrame({"id": ["a", "b"], "anchor": ["x", "y"], "positive": ["text 1", "text 2"]})
+    pairs.write_parquet(tmp_path / "p.parquet")
+    good("--plugins", made, "generate", "perturb.late", tmp_path / "p.parquet", "-n", "2", "-o", tmp_path / "n.parquet")
+    found = pl.read_parquet(tmp_path / "n.parquet").filter(pl.col("label") == "negative")
+    assert found.select("source_id", "negative", "miner", "rank").rows() == [
+        (source, f"text {number}", "late", number) for source in "ab" for number in (3, 4)
+    ]
+
+
 def test_a_folder_is_used_like_our_own_tree(folder: Path, table: Path, tmp_path: Path) -> None:
     """Its operators run in worker processes, with what lies beside them, a state of their own class, and their verifiers."""
     words: list[str | Path] = [

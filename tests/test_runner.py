@@ -14,6 +14,7 @@ import pytest
 
 import negforge
 from negforge import rng, runner
+from negforge.engine import ordered_map
 from negforge.errors import InputError, NegforgeError
 from negforge.generating import generate_batch
 from negforge.report import Counts
@@ -127,9 +128,27 @@ def test_an_error_in_a_worker_arrives_whole() -> None:
     assert found[0] == found[1]
 
 
+def test_a_number_of_workers_that_was_asked_for_is_had() -> None:
+    """Few rows of free work stay in one process only where nobody said how many."""
+    used: list[int] = []
+    real = ordered_map
+
+    def watched(work: Any, batches: Any, workers: int) -> Any:
+        used.append(workers)
+        return real(work, batches, 1)
+
+    pairs = numbered(300)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runner, "ordered_map", watched)
+        negforge.run("generate perturb.number", pairs)
+        negforge.run("generate perturb.number", pairs, workers=3)
+    assert used == [1, 3]
+
+
+@pytest.mark.parametrize("spent", [(1, 0, 0, 0, 1), (0, 0, 1, 0, 1), (0, 0, 0, 0, 10)])
 @pytest.mark.parametrize("verb", ["generate perturb.number", "generate mine.random"])
-def test_slow_work_is_handed_over_about_once_a_second(verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Batches shrink until one takes a second, so that a miner's progress moves; the rows stay the same."""
+def test_slow_work_is_handed_over_about_once_a_second(verb: str, spent: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches shrink until one takes a second of CPU, its children's too, or ten of waiting; the rows stay the same."""
     corpus = pl.DataFrame({"id": [str(n) for n in range(9)], "text": [f"text {n}" for n in range(9)]})
     given: dict[str, Any] = {"corpus": corpus} if "mine" in verb else {}
     pairs = numbered(3000).with_columns(anchor=pl.col("id"))
@@ -142,7 +161,7 @@ def test_slow_work_is_handed_over_about_once_a_second(verb: str, monkeypatch: py
         return generate_batch(work, frame)  # type: ignore[arg-type]
 
     monkeypatch.setattr(runner, "generate_batch", slow)
-    monkeypatch.setattr(runner, "time", SimpleNamespace(monotonic=time.monotonic, process_time=lambda: clock[0]))
+    monkeypatch.setattr(runner, "os", SimpleNamespace(times=lambda: [part * clock[0] for part in spent]))
     found = negforge.run(verb, pairs, workers=1, **given).kept
     assert sizes[:2] == [64, 64]  # two are taken before the first is done
     assert all(249 <= size <= 251 for size in sizes[2:-1])
