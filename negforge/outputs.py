@@ -47,7 +47,7 @@ def replaced(output: str | None, makes: Kind, *, heals: bool = False) -> list[Us
     """A file, or one beside it, that would be replaced though negforge did not write it as what is written, told from heads alone.
 
     An empty file may be replaced, a damaged one not. Text is known by its columns, and as an export by what lies beside it. heals:
-    of a pipeline, which makes an output anew that was cut off or altered: the rest of a Parquet file may be replaced.
+    of a pipeline, before it is known what its stages made: the rest of a Parquet file may be an output of theirs that was harmed.
     """
     path = Path(str(output))
     form = format_of(path.name)[0]

@@ -487,6 +487,9 @@ def run_steps(
             entry = _entry(step, stage, steps) if resume else None
             rows = entry.rows if entry is not None else scratch.file(re.sub(r"\W", "_", step.name) + ".parquet")
             try:
+                if step.output is not None and not (entry is not None and entry.begun()):
+                    for fault in over_other(step.output, stage):
+                        raise fault  # what is damaged there was never ours to heal
                 if entry is None:
                     report = _run_step(step, stage, rows, show_progress=show_progress)
                 else:

@@ -150,6 +150,10 @@ class Entry:
         """Where the rows of a stage without an output lie."""
         return self.path / "rows.parquet"
 
+    def begun(self) -> bool:
+        """Whether the stage was made here before, wholly or in part."""
+        return self._record.exists() or (self.path / "part").exists()
+
     @contextlib.contextmanager
     def held(self, name: str) -> Iterator[None]:
         """Be the only one who makes the stage; another run of it is waited for."""

@@ -162,6 +162,26 @@ def test_merge_the_python_call_and_pipelines_ask_the_same(tables: Path, tmp_path
     assert path.read_text(encoding="utf-8") == "question,reply\nwhy,so\n"
 
 
+def test_a_pipeline_heals_what_it_made_alone(tables: Path, tmp_path: Path) -> None:
+    """The rest of a Parquet file that no run of the stage wrote stays, as it does on the command line; its own is made again."""
+    path = tmp_path / "best.parquet"
+    text = f'[[stage]]\nname = "top"\nuse = "filter top"\ninput = "{tables}/n.parquet"\nk = 1\noutput = "{path}"\n'
+    (tmp_path / "p.toml").write_text(text, encoding="utf-8")
+    rest = (tables / "n.parquet").read_bytes()[:300]
+    path.write_bytes(rest)
+    for more in ([], ["--no-resume"], []):
+        done = call("run", tmp_path / "p.toml", *more)
+        assert done.code == 2
+        assert f"stage 'top': -o {path} would replace a file that negforge did not write" in done.err
+        assert path.read_bytes() == rest
+    path.unlink()
+    good("run", tmp_path / "p.toml")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:300])
+    good("run", tmp_path / "p.toml")
+    assert path.read_bytes() == whole
+
+
 @pytest.mark.parametrize("name", ["x.txt", "mk.py", "deep/x.zip", "n.JSNL5"])
 def test_a_suffix_of_a_file_makes_no_folder(name: str, tables: Path, tmp_path: Path) -> None:
     """A known format is asked for, unless a slash says that a folder is meant."""
