@@ -63,7 +63,7 @@ def test_a_bad_line_of_json_is_dropped(line: bytes, reason: str, tmp_path: Path)
     assert pl.read_parquet(tmp_path / "made.parquet")[kept].equals(pl.read_parquet(tmp_path / "whole.parquet")[kept])
     row = dropped(tmp_path / "made.parquet").row(0, named=True)
     assert (row["dropped_by"], row["drop_reason"], row["anchor"]) == ("ingest pairs", reason, None)
-    assert row["drop_value"].startswith(f"{tmp_path}/given.jsonl:3: ")
+    assert row["drop_value"].startswith("given.jsonl:3: ")
     shown = line.decode(errors="backslashreplace").strip()[:200]
     assert row["drop_value"].endswith(shown) or json.loads(shown) == json.loads(row["drop_value"].partition(":3: ")[2])
     assert len(row["id"]) == 32
@@ -79,7 +79,7 @@ def test_a_bad_row_of_csv_is_dropped(line: bytes, reason: str, tmp_path: Path) -
     assert pl.read_parquet(tmp_path / "made.parquet")["positive"].to_list() == ["p1", "p\n2", "p3"]
     row = dropped(tmp_path / "made.parquet").row(0, named=True)
     shown = line.decode(errors="backslashreplace").strip()
-    assert (row["drop_reason"], row["drop_value"]) == (reason, f"{tmp_path}/given.csv:3: {shown}")
+    assert (row["drop_reason"], row["drop_value"]) == (reason, f"given.csv:3: {shown}")
 
 
 def test_a_quote_that_never_ends_takes_one_row(tmp_path: Path) -> None:
@@ -98,8 +98,8 @@ def test_lists_that_do_not_go_together_are_dropped(tmp_path: Path) -> None:
     assert pl.read_parquet(tmp_path / "made.parquet")["anchor"].to_list() == ["a", "a", "d"]
     found = dropped(tmp_path / "made.parquet").select("drop_reason", "drop_value").rows()
     assert sorted((reason, value.partition(": ")[0]) for reason, value in found) == [
-        ("blank-positive", f"{tmp_path}/given.jsonl:3"),
-        ("list-sizes", f"{tmp_path}/given.jsonl:2"),
+        ("blank-positive", "given.jsonl:3"),
+        ("list-sizes", "given.jsonl:2"),
     ]
 
 
@@ -121,7 +121,7 @@ def test_rows_of_other_formats_are_named_by_number(tmp_path: Path) -> None:
     frame = pl.DataFrame({"anchor": ["a", None, "c"], "positive": ["p", "q", " "], "image": ["1", "2", "3"]})
     frame.write_parquet(tmp_path / "given.parquet")
     good("ingest", "pairs", tmp_path / "given.parquet", "--max-bad-rows", "2", "-o", tmp_path / "made.parquet")
-    place = tmp_path / "given.parquet"
+    place = "given.parquet"
     assert dropped(tmp_path / "made.parquet")["drop_value"].to_list() == [
         f'{place} row 2: {{"image": "2", "anchor": null, "positive": "q"}}',
         f'{place} row 3: {{"image": "3", "anchor": "c", "positive": " "}}',
@@ -250,6 +250,25 @@ def test_rows_in_another_order_are_the_same_dataset(tmp_path: Path) -> None:
     assert len({*found[0]}) == 4
     for one in ("set", "made.parquet"):
         assert call("check", tmp_path / one).code == 0
+
+
+def test_a_file_under_another_name_is_the_same_dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Folder and name are in no id; equal lines of two files have ids apart, and each says its file's name alone."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "deep").mkdir()
+    for name in ("a.jsonl", "deep/b.jsonl", "c.csv"):
+        (tmp_path / name).write_bytes(pair(1) + b"{bad\n" if name != "c.csv" else b"anchor,positive\nwho,it\n,so\n")
+    found = []
+    for first in ("a.jsonl", "./a.jsonl", tmp_path / "a.jsonl", "deep/../a.jsonl", "deep/b.jsonl"):
+        good("ingest", "pairs", first, "c.csv", "--max-bad-rows", "2", "-o", tmp_path / "set")
+        good("ingest", "pairs", first, "c.csv", "--max-bad-rows", "2", "-o", tmp_path / "made.parquet")
+        rest = dropped(tmp_path / "made.parquet")
+        assert rest["drop_value"].str.extract(r"^(.*?):[0-9]+: ").to_list() == [Path(first).name, "c.csv"]
+        found.append(rest["id"].to_list())
+    assert Dataset(tmp_path / "set").versions() == [1]
+    assert all(one == found[0] for one in found)
+    good("ingest", "pairs", "a.jsonl", "deep/b.jsonl", "--max-bad-rows", "2", "-o", tmp_path / "made.parquet")
+    assert dropped(tmp_path / "made.parquet")["id"].n_unique() == 2
 
 
 def test_a_run_without_bad_rows_is_the_same(tmp_path: Path) -> None:
