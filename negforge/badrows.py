@@ -65,12 +65,13 @@ class BadRows:
     def dropped(self, title: str, schema: pl.Schema) -> pl.DataFrame:
         """The rows put by as dropped rows of a table with that schema, one a place and text.
 
-        An id is made of the reason, the text and the how many-th of its like it is: rows in another order, or of a file that was
-        renamed, keep theirs. Of the file, its name without folders is told.
+        An id is made of the reason, the name of the file without its folders, the text and the how many-th of its like it is: rows
+        in another order, or of a file that was moved, keep theirs.
         """
         rows = pl.DataFrame(self.rows, schema=dict.fromkeys(BadRow._fields, pl.String), orient="row").unique(maintain_order=True)
         rows = rows.with_columns(pl.col("place").str.replace(r"(?s)^.*/", ""))
-        like = ["reason", "text"]
+        rows = rows.with_columns(pl.col("place").str.replace(r"(:| row )[0-9]+$", "").alias("file"))
+        like = ["reason", "file", "text"]
         rows = rows.with_columns(pl.int_range(pl.len()).over(like).cast(pl.String).alias("turn"))
         rows = rows.select(
             rng.record_ids("bad row", [rows[name] for name in (*like, "turn")]),
@@ -82,7 +83,7 @@ class BadRows:
 
 
 def placeless(dropped: pl.DataFrame) -> pl.DataFrame:
-    """Dropped rows as their digest takes them: bad ones without file and line, for their ids say all else of them.
+    """Dropped rows as their digest takes them: bad ones without the line they stood in, for their ids say all else of them.
 
     The frame itself where none is bad.
     """

@@ -34,7 +34,7 @@ from negforge.report import Counts, counted
 from negforge.runner import EXPORT
 from negforge.sinks import Digests, sha256, split_dropped
 from negforge.store import Dataset, dataset_named, files_of, ordered_before
-from negforge.tables import dropped_twin, format_of, open_sources, plain_batches
+from negforge.tables import SIDECARS, beside_suffix, dropped_twin, format_of, open_sources, plain_batches, sidecar
 
 _AGAIN = "make the version again; if it comes back, it is a bug of negforge"
 _RESTORE = "restore it from a copy, or make the version again"
@@ -289,7 +289,9 @@ def _file(path: Path, made: Checked, scratch: Scratch, limit: int, progress: Pro
     """A file of ours against the digests in its own metadata, and its dropped twin."""
     (source,) = open_sources(str(path))
     if not source.kind:
-        raise InputError(f"{path} was not written by negforge", "it carries no digest to check", "check a .parquet or .arrow file of ours")
+        ours = any(beside_suffix(sidecar(path, name)) == path.suffix for name in SIDECARS)
+        what = f"{path} {'is text, which carries no digest to check' if ours else 'was not written by negforge'}"
+        raise InputError(what, "" if ours else "it carries no digest to check", "check a folder, or a .parquet or .arrow file of ours")
     if _is_sidecar(path, "provenance"):
         made.notes.append("where the rows of an export came from: no digest is kept of it")
         return

@@ -156,10 +156,11 @@ def usage_error(error: Any, ctx: Any) -> UsageError:
         if error.option_name == "--plugins":
             return plugins.misplaced(ctx.command_path.replace("negforge", "negforge --plugins DIR", 1))
         flags = [flag for one in ctx.command.get_params(ctx) for flag in (*one.opts, *one.secondary_opts)]
-        # `filter top --where`: what is meant is another filter.
-        verb, word = [*ctx.command_path.split(), ""][1], error.option_name.removeprefix("--")
-        meant = verb in registry.VERBS and verb != "generate" and word in registry.operators(verb)
-        mend = f"did you mean negforge {verb} {word}?" if meant else did_you_mean(error.option_name, flags, f"{here} lists them")
+        # `filter top --where`: what is meant is another filter. `filter where --where`: its expression, under no such name.
+        verb, own, word = [*ctx.command_path.split(), ""][1], ctx.command_path.split()[-1], error.option_name.removeprefix("--")
+        mend = f"{here} lists them" if word == own else did_you_mean(error.option_name, flags, f"{here} lists them")
+        if word != own and verb in registry.VERBS and verb != "generate" and word in registry.operators(verb):
+            mend = f"did you mean negforge {verb} {word}?"
         return UsageError(f"{ctx.command_path} has no option '{error.option_name}'", mend=mend)
     names = getattr(getattr(error, "param", None), "opts", [])
     if names and not getattr(error.param, "required", False):

@@ -574,7 +574,7 @@ def _delimited(handle: IO[bytes], name: str, rows: int, sign: str, bad: BadRows,
                 continue
             if len(row) != len(header):
                 found = f"a row has {len(row)} cells, the header {len(header)}"
-                wrong = InputError(found, f"{name} line {lines.number}", "quote cells that hold separators")
+                wrong = InputError(found, f"{name} line {lines.number}", "quote cells that hold separators, or pass --max-bad-rows N")
                 bad.take(wrong, "ragged", f"{name}:{begun}", _escaped("".join(lines.taken)))
                 continue
             held.append(row)

@@ -14,7 +14,7 @@ import polars as pl
 from negforge.errors import NegforgeError
 from negforge.inputs import sources_of
 from negforge.runner import Stage
-from negforge.tables import SIDECARS, format_of
+from negforge.tables import SIDECARS, TEXT, format_of
 
 _MOST = 50  # files of a folder that are looked into for a table to go with the one just written
 
@@ -42,6 +42,8 @@ def _words(stage: Stage, out: Path) -> list[str]:
         return _after_corpus(stage, out)
     if makes.name != "negatives":
         return []
+    if format_of(out.name)[0] in TEXT:  # a stage that read it would lose the dropped rows and the history
+        return ["negforge", "show", str(out)]
     if verb in ("dedupe", "schedule") or not format_of(out.name)[0]:
         return ["negforge", "export", "sentence-transformers", str(out), "-o", str(_beside(out, f"{out.stem}-triplets.parquet"))]
     return ["negforge", "dedupe", "exact", str(out), "-o", str(_dataset(out))]

@@ -257,7 +257,8 @@ def table(columns: int | None) -> list[str]:
 def find(verb: str, name: str) -> Operator:
     """The operator of that name; UsageError with the nearest name if there is none."""
     if verb not in VERBS:
-        raise UsageError(f"there is no verb '{verb}'", f"verbs: {listed(VERBS)}", did_you_mean(verb, VERBS, "negforge --help lists them"))
+        mend = did_you_mean(verb, VERBS, 'negforge --help lists them; several tables are united by a list: input = ["@one", "@two"]')
+        raise UsageError(f"there is no verb '{verb}'", f"verbs: {listed([one for one in VERBS if operators(one)])}", mend)
     known = operators(verb)
     if name in known:
         return known[name].usable()

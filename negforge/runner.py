@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
+import logging
 import os
 import shlex
 import time
@@ -47,8 +48,9 @@ from negforge.records import DROP_NAMES, NEGATIVES, Kind, Negatives, Pairs, Tabl
 from negforge.registry import Operator
 from negforge.report import Counts, Report, counted, score_steps
 from negforge.sinks import BYTES_A_GROUP, ROWS_A_GROUP, Sink, scratch_for, split_dropped
-from negforge.tables import History, Source
+from negforge.tables import History, Source, left_behind
 
+_log = logging.getLogger(__name__)
 MakeSink = Callable[[Kind, bool], Sink]
 _HELD_FRAMES = 100
 _BATCH_SECONDS = 1.0
@@ -313,6 +315,11 @@ class _Run:
         twice = self.settings.limit is not None or declares.scope == "table" or self.operator.verb == "generate"
         sources = _sources(self.stage)
         refuse_swapped(self.stage, sources)
+        for one in self.stage.inputs:
+            if left_behind(one):
+                _log.warning(
+                    "%s is text: its dropped rows and its history are not read; between stages use .parquet, .arrow or a pipe", one
+                )
         opened = open_input(sources, reads.kind, self.scratch / "in", limit_bytes=self.limit_bytes, twice=twice)
         self.counts.collapsed = opened.collapsed
         self._input = opened

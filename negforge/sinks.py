@@ -41,8 +41,8 @@ class Digests:
     """Counts and order-free digests of what was written. A digest is 32 hex digits.
 
     rows: of the kept rows over the kind's digest columns; the same on any engine and machine. content, dropped: of all
-    columns of the kept and of the dropped rows, but for the file and line of a bad one; the same with one set of versions.
-    placed: the sum of the dropped rows with these, as it was made at first.
+    columns of the kept and of the dropped rows, but for the line that a bad one stood in; the same with one set of versions.
+    placed: the sum of the dropped rows with that line, as it was made at first.
     """
 
     kind: Kind

@@ -34,6 +34,7 @@ _ALIASES = {"ndjson": "jsonl", "pq": "parquet", "feather": "arrow", "ipc": "arro
 _OUT_OF_ORDER = ("parquet", "arrow")  # formats that say what they hold, and are not read from front to back
 SIDECARS = ("dropped", "provenance")
 WRITTEN = ("parquet", "jsonl", "csv", "arrow")
+TEXT = ("jsonl", "csv")
 _MAGIC = {"parquet": (b"PAR1",), "arrow": (b"ARROW1", b"\xff\xff\xff\xff")}
 _HEAD_BYTES = 4096  # of a pipe, that its format is told from
 
@@ -246,6 +247,12 @@ def _describe(source: Source, schema: pa.Schema, path: Path | None) -> None:
         source.batches = both
         source.goes_on = False
         source.rows = _parquet_rows(twin)
+
+
+def left_behind(spec: object) -> bool:
+    """Whether an input is text that negforge wrote, whose dropped rows lie beside it and are not read with it."""
+    path = Path(spec) if isinstance(spec, str) else Path()
+    return format_of(path.name)[0] in TEXT and bool(path.suffix) and beside_suffix(dropped_twin(path)) == path.suffix
 
 
 def sidecar(path: Path, name: str) -> Path:

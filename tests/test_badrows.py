@@ -252,14 +252,14 @@ def test_rows_in_another_order_are_the_same_dataset(tmp_path: Path) -> None:
         assert call("check", tmp_path / one).code == 0
 
 
-def test_a_file_under_another_name_is_the_same_dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Folder and name are in no id; equal lines of two files have ids apart, and each says its file's name alone."""
+def test_a_file_in_another_folder_is_the_same_dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its folder is in no id; equal lines of two files have ids apart, and each says its file's name alone."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "deep").mkdir()
-    for name in ("a.jsonl", "deep/b.jsonl", "c.csv"):
+    for name in ("a.jsonl", "deep/a.jsonl", "c.csv"):
         (tmp_path / name).write_bytes(pair(1) + b"{bad\n" if name != "c.csv" else b"anchor,positive\nwho,it\n,so\n")
     found = []
-    for first in ("a.jsonl", "./a.jsonl", tmp_path / "a.jsonl", "deep/../a.jsonl", "deep/b.jsonl"):
+    for first in ("a.jsonl", "./a.jsonl", tmp_path / "a.jsonl", "deep/../a.jsonl", "deep/a.jsonl"):
         good("ingest", "pairs", first, "c.csv", "--max-bad-rows", "2", "-o", tmp_path / "set")
         good("ingest", "pairs", first, "c.csv", "--max-bad-rows", "2", "-o", tmp_path / "made.parquet")
         rest = dropped(tmp_path / "made.parquet")
@@ -267,7 +267,7 @@ def test_a_file_under_another_name_is_the_same_dataset(tmp_path: Path, monkeypat
         found.append(rest["id"].to_list())
     assert Dataset(tmp_path / "set").versions() == [1]
     assert all(one == found[0] for one in found)
-    good("ingest", "pairs", "a.jsonl", "deep/b.jsonl", "--max-bad-rows", "2", "-o", tmp_path / "made.parquet")
+    good("ingest", "pairs", "a.jsonl", "deep/a.jsonl", "--max-bad-rows", "2", "-o", tmp_path / "made.parquet")
     assert dropped(tmp_path / "made.parquet")["id"].n_unique() == 2
 
 

@@ -205,6 +205,18 @@ def test_completion_knows_versions_and_the_stages_of_a_pipeline(tables: Path, tm
     assert completed(f"negforge run nothing.toml --set {mine}.") == []
 
 
+def test_text_between_stages_is_warned_of(tables: Path, tmp_path: Path) -> None:
+    """Its dropped rows and history lie beside it and stay there; the word is said, and what comes next does not lead there."""
+    done = good("generate", "perturb.number", tables / "pairs.parquet", "-o", tmp_path / "n.jsonl")
+    assert f"next: negforge show {tmp_path / 'n.jsonl'}" in done.err
+    done = good("dedupe", "exact", tmp_path / "n.jsonl", "-o", tmp_path / "set")
+    assert f"{tmp_path / 'n.jsonl'} is text: its dropped rows and its history are not read" in done.err
+    assert "is text" not in good("dedupe", "exact", tables / "negatives.parquet", "-o", tmp_path / "other").err
+    assert "is text, which carries no digest to check" in call("check", tmp_path / "n.jsonl").err
+    (tmp_path / "n.dropped.parquet").unlink()
+    assert "is text" not in good("dedupe", "exact", tmp_path / "n.jsonl", "-o", tmp_path / "set").err
+
+
 # -- usage -------------------------------------------------------------------------------------------------------------
 
 
@@ -229,6 +241,7 @@ def test_completion_knows_versions_and_the_stages_of_a_pipeline(tables: Path, tm
         ),
         ("generate mine.bm25 --copus x", "negforge generate mine.bm25 has no option '--copus'", "did you mean --corpus?"),
         ("generate mine.bm25 -k 3", "negforge generate mine.bm25 has no option '-k'", "negforge generate mine.bm25 --help lists them"),
+        ("filter where --where x", "negforge filter where has no option '--where'", "negforge filter where --help lists them"),
         ("filter top --k", "option '--k' requires an argument", "negforge filter top --help"),
         ("filter top --dry-run=3", "option '--dry-run' does not take a value", "negforge filter top --help"),
         ("run p.toml --sede 1", "negforge run has no option '--sede'", "did you mean --seed?"),

@@ -90,6 +90,8 @@ def test_a_wrong_option_is_told_by_stage_and_key(lines: list[str], fault: str) -
     [
         (stages('name = "a"\nuse = "generate mine.bm52"\ninput = "x"'), "there is no operator 'generate mine.bm52' | generate has "),
         (stages('name = "a"\nuse = "ingst pairs"\ninput = "x"'), "stage 'a': there is no verb 'ingst' | verbs: ingest, generate, "),
+        (stages('name = "a"\nuse = "merge"\ninput = "x"'),
+         'export | negforge --help lists them; several tables are united by a list: input = ["@one", "@two"]'),
         (stages('name = "a"\ninput = "x"'), "stage 'a': there is no `use`"),
         (stages('name = "a"\nuse = 3\ninput = "x"'), "stage 'a': there is no `use`"),
         (stages(PAIRS + 'output = "o.parquet"'), "stage 'number 1': there is no `name`"),
