@@ -390,7 +390,10 @@ class DatasetSink(Sink):
         with storage(path):
             if path.exists() and not path.is_dir():
                 raise UsageError(f"{path} is a file, not a folder", mend="name a folder, or a file with a known suffix")
-            if path.is_dir() and any(path.iterdir()) and not (path / ".negforge").is_dir():
+            names: set[str] = set()
+            with contextlib.suppress(FileNotFoundError):
+                names = {entry.name for entry in path.iterdir()}  # at once: another first writer may be giving up
+            if names and ".negforge" not in names:
                 raise UsageError(f"{path} is not empty and not a dataset of negforge", mend="name a new or an empty folder")
             self._dataset = Dataset(path)
             self._stage = self._dataset.begin()
