@@ -52,13 +52,13 @@ def seconds(cost: Cost) -> str:
 
 
 def perturb(folder: Path, scale: Scale) -> list[Row]:
-    """A row-local stage against the fastest augmenter of nlpaug, on the same texts."""
+    """A row-local stage against the fastest augmenter of nlpaug, on the same texts and on one core."""
     pairs, made = folder / "pairs.parquet", folder / "perturbed.parquet"
     work("make_pairs", folder=folder, path=pairs, rows=scale.rows)
-    ours = work("operator", repeats=scale.repeats, pairs=pairs)
+    ours = work("operator", repeats=scale.repeats, cores=1, pairs=pairs)
     line = ("generate", "perturb.number", pairs, "-o", made)
-    whole = command(line, repeats=scale.repeats, before=functools.partial(made.unlink, missing_ok=True))
-    bare = work("bare_parquet", repeats=scale.repeats, pairs=pairs, made=made)
+    whole = command(line, repeats=scale.repeats, cores=1, before=functools.partial(made.unlink, missing_ok=True))
+    bare = work("bare_parquet", repeats=scale.repeats, cores=1, pairs=pairs, made=made)
     rates = {"operator": scale.rows / ours.seconds, "whole command": scale.rows / whole.seconds}
     share = f"{ours.said['kept'] / scale.rows:.0%} of the texts give a row"
     found = [
@@ -68,7 +68,7 @@ def perturb(folder: Path, scale: Scale) -> list[Row]:
     ]
     peers: dict[str, Cost] = {}
     if util.find_spec("nlpaug"):
-        peers = {name: work("nlpaug", repeats=scale.repeats, pairs=pairs, augmenter=name) for name in AUGMENTERS}
+        peers = {name: work("nlpaug", repeats=scale.repeats, cores=1, pairs=pairs, augmenter=name) for name in AUGMENTERS}
     for name, cost in peers.items():
         changed = cost.said["changed"] / scale.rows
         found.append(row(f"(a) nlpaug {name}", f"{seconds(cost)}, {scale.rows / cost.seconds:,.0f} rows/s, changes {changed:.0%}"))

@@ -44,8 +44,12 @@ class Cost:
         return (max(self.cpu) - min(self.cpu)) / self.seconds
 
 
-def child(argv: Sequence[str], *, repeats: int = 1, limit_mib: float = float("inf"), before: Callable[[], None] | None = None) -> Cost:
+def child(
+    argv: Sequence[str], *, repeats: int = 1, limit_mib: float = float("inf"), before: Callable[[], None] | None = None, cores: int = 2
+) -> Cost:
     """Run a command `repeats` times. RuntimeError if it fails; a child above the limit is stopped, and said to be.
+
+    cores: how many it may use; on one it is bound to the first.
 
     A child that prints a document with `cpu_seconds` has measured itself, its imports apart; another's whole life counts.
     """
@@ -54,7 +58,8 @@ def child(argv: Sequence[str], *, repeats: int = 1, limit_mib: float = float("in
         if before is not None:
             before()
         with tempfile.TemporaryFile() as out:
-            process = subprocess.Popen(argv, stdout=out, cwd=ROOT, env={**os.environ, "POLARS_MAX_THREADS": "2"})
+            bound = ("taskset", "-c", str(min(os.sched_getaffinity(0)))) if cores == 1 else ()
+            process = subprocess.Popen((*bound, *argv), stdout=out, cwd=ROOT, env={**os.environ, "POLARS_MAX_THREADS": str(cores)})
             status, usage = _watched(process, cost, limit_mib)
             out.seek(0)
             said = out.read().decode()
@@ -93,9 +98,9 @@ def _held_mib(pid: int) -> tuple[float, float]:
     return anon, rss
 
 
-def work(name: str, *, repeats: int = 1, **given: Any) -> Cost:
+def work(name: str, *, repeats: int = 1, cores: int = 2, **given: Any) -> Cost:
     """Run a function of `bench.work` in a child."""
-    return child((sys.executable, "-m", "bench.work", name, json.dumps(given, default=str)), repeats=repeats)
+    return child((sys.executable, "-m", "bench.work", name, json.dumps(given, default=str)), repeats=repeats, cores=cores)
 
 
 def command(line: Sequence[str | Path], *, workers: int = 1, **more: Any) -> Cost:

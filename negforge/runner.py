@@ -20,7 +20,7 @@ import polars as pl
 from negforge import answers, registry
 from negforge.badrows import PLACE, TEXT, BadRow, BadRows
 from negforge.contract import Exported, Skipped
-from negforge.engine import NARROW_BYTES, Spool, default_workers, machine_memory, ordered_map, temporary_scratch
+from negforge.engine import NARROW_BYTES, Spool, default_workers, machine_memory, ordered_map, rare_collections, temporary_scratch
 from negforge.errors import InputError, UsageError
 from negforge.formats import Mark
 from negforge.generating import Generation, generate_batch
@@ -114,7 +114,7 @@ def run_stage(
     """
     begun = time.monotonic()
     progress = Progress(stage.operator.title, show=show_progress)
-    with scratch_for(output) as scratch:
+    with rare_collections(), scratch_for(output) as scratch:
         run = _Run(stage, scratch.path, progress, journal)
         sink: Sink | None = None
         try:

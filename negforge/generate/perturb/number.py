@@ -24,6 +24,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Annotated, Literal, NamedTuple
 
+import polars as pl
 from pydantic import Field
 
 from negforge.contract import Declares, Edit, Refusal
@@ -75,6 +76,7 @@ _SIGNS = "-\u2212"
 _CURRENCIES = "$\u20ac\u00a3\u00a5\u20b9"
 _QUOTES = "\"'()[].,;:!?\u201c\u201d\u2018\u2019\u00ab\u00bb\u201e"
 _CLOSING = "\"')]\u201d\u2019\u00bb"
+_STOPPING = ".,;:"
 
 
 def _words(listed: str) -> frozenset[str]:
@@ -232,6 +234,8 @@ _NOTHING_SAID: frozenset[str] = frozenset()
 # Run over a whole column, in the Rust dialect: texts that may hold a cue, a question or a value in words, and an open end.
 _CUED = "[?\u061f\uff1f]|(?i)(?-u:\\b)(?:" + "|".join(sorted(_CUES | _SAID_WORDS)).replace("'", "['\u2019]") + ")(?-u:\\b)"
 _OPENED = _OPEN_END.pattern.partition("(?!")[0]
+# Where a text may have a second sentence: every match of `_SENTENCE_END` begins at a match of this.
+_STOPS = "[\n\u3002\uff01\uff1f!?\u061f]|[.][\"')\\]\u201d\u2019\u00bb]*\\s"
 
 
 class _Number(NamedTuple):
@@ -305,13 +309,19 @@ def generate(
     protected = None if protect == r"(?!)" else re.compile(protect)
     permille, each = round(1000 * min_change), min(_VALUES_EACH, num_negatives)
     texts = batch["positive"]
-    draws = rng.integers(batch["id"], _SITES, 1 << 62).tolist()
-    cued, opened = texts.str.contains(_CUED), texts.str.contains(_OPENED)
-    for row_id, text, bits, has_cues, ends_open in zip(batch["id"], texts, draws, cued, opened, strict=True):
-        found = [*_NUMBER.finditer(text)]
+    draws = rng.integers(batch["id"], _SITES, 1 << 62)
+    # What each text may hold, asked of the whole column: much faster than of one text after the other.
+    # The first digit's place in bytes, where it is the only number and bytes are characters.
+    one = (texts.str.count_matches("[0-9]+") == 1) & (texts.str.len_bytes() == texts.str.len_chars())
+    first = pl.select(pl.when(one).then(texts.str.find("[0-9]"))).to_series().to_list()
+    cued, opened, stopped = (texts.str.contains(pattern).to_list() for pattern in (_CUED, _OPENED, _STOPS))
+    rows = zip(batch["id"].to_list(), texts.to_list(), draws[:, 0].tolist(), first, cued, opened, stopped, strict=True)
+    for place, (row_id, text, bits, digit, *signs) in enumerate(rows):
+        only = _NUMBER.match(text, digit) if digit is not None else None
+        found = [only] if only is not None else [*_NUMBER.finditer(text)]
         if not found:
             continue
-        sites, said = _sites(text, found, language, has_cues, ends_open)
+        sites, said = _sites(text, found, language, *signs)
         if protected is not None:
             sites = _spared(sites, [match.span() for match in protected.finditer(text)])
         free = [site for site in sites if not site.reason]
@@ -319,21 +329,30 @@ def generate(
             yield Refusal(row_id, sites[0].reason, text[sites[0].start : sites[0].end])
             continue
         if len(free) > 1:
-            begin = bits[0] % len(free)
+            begin = bits % len(free)
             free = (free[begin:] + free[:begin])[:: -(-len(free) // _SITES)]
         taken = {site.key for site in sites}.union(said)
         left = num_negatives
+        drawn = draws[place].tolist() if len(free) > 1 else (bits,)
         values = [
-            _values(text[site.start : site.end], site, taken, direction, permille, draw) for site, draw in zip(free, bits, strict=False)
+            _values(text[site.start : site.end], site, taken, direction, permille, draw) for site, draw in zip(free, drawn, strict=False)
         ]
-        for _ in range(each):
-            for site, fits in zip(free, values, strict=True):
-                new = next(fits, None) if left else None
-                if new is not None:
-                    yield Edit(row_id, site.start, site.end, new)
-                    left -= 1
+        for site, new in _by_turns(free, values, each):
+            yield Edit(row_id, site.start, site.end, new)
+            left -= 1
+            if not left:
+                break
         if left == num_negatives:
             yield Refusal(row_id, "no-value", text[free[0].start : free[0].end])
+
+
+def _by_turns(sites: list[_Site], values: list[Iterator[str]], each: int) -> Iterator[tuple[_Site, str]]:
+    """Up to `each` values of every site: the first of every site before the second of any."""
+    for _ in range(each):
+        for site, fits in zip(sites, values, strict=True):
+            for new in fits:
+                yield site, new
+                break
 
 
 def _spared(sites: list[_Site], spans: list[tuple[int, int]]) -> list[_Site]:
@@ -341,15 +360,22 @@ def _spared(sites: list[_Site], spans: list[tuple[int, int]]) -> list[_Site]:
     return [_Site(*site[:3], "protected") if any(a < site.end and site.start < b for a, b in spans) else site for site in sites]
 
 
-def _sites(text: str, found: Sequence[re.Match[str]], language: str, has_cues: bool, ends_open: bool) -> tuple[list[_Site], frozenset[str]]:
+def _sites(
+    text: str, found: Sequence[re.Match[str]], language: str, has_cues: bool, ends_open: bool, stops: bool
+) -> tuple[list[_Site], frozenset[str]]:
     """Every number of a text with the first reason against a change of it, and the values the text says in words.
 
-    has_cues: whether the text may hold a cue, a question or a value in words. ends_open: whether a phrase like `or more` stands in it.
+    has_cues: whether the text may hold a cue, a question or a value in words. ends_open: whether a phrase like `or more` stands
+    in it. stops: whether it may have a second sentence.
     """
+    if len(found) == 1 and not (has_cues or ends_open):
+        alone = _plainly(text, *found[0].span(), language)
+        if alone is not None:
+            return [alone], _NOTHING_SAID
     numbers = [_parsed(token[0]) for token in found]
     keys = [number.key if number is not None else _odd_key(text, token) for number, token in zip(numbers, found, strict=True)]
     links = _links(text, found) if len(found) > 1 else []
-    ends = [match.end() for match in _SENTENCE_END.finditer(text)]
+    ends = [match.end() for match in _SENTENCE_END.finditer(text)] if stops else []
     first, last = 0, ends[0] if ends else len(text)
     calm, said = True, _NOTHING_SAID
     unread: list[tuple[int, str]] | None = []
@@ -439,6 +465,9 @@ def _judged(text: str, start: int, end: int, key: str, number: _Number | None, f
     """A number by what stands around it in its sentence, which goes from first to last."""
     if number is None:
         return _Site(start, end, key, "date" if re.fullmatch(r"[0-9]{1,2}\.[0-9]{1,2}\.[0-9]{2,4}", key) else "code")
+    plain = _plainly(text, start, end, language)
+    if plain is not None:
+        return plain
     edge, hedged, money, after = start, False, False, _PLAIN_AFTER
     if text[start - 1 : start] != " ":  # by far the commonest, before and after
         reason, edge, hedged, money = _touching_before(text, start)
@@ -467,6 +496,55 @@ def _judged(text: str, start: int, end: int, key: str, number: _Number | None, f
         reason = "condition"
     rising = bare and (lead == "there" or (edge == first and follower != ""))
     return _Site(start, end, key, reason, number, hedged or vague, percent or follower in _YEARS, money, rising)
+
+
+def _plainly(text: str, start: int, end: int, language: str) -> _Site | None:
+    """The number between two plain words that each say alone what they make of it, or None for all else, which wants a closer look.
+
+    Gives what `_judged` would find, for less: most numbers stand so, and words repeat.
+    """
+    before, after = text.rfind(" ", 0, max(start - 1, 0)) + 1, text.find(" ", end + 1)
+    led = _led_alone(text[before : start - 1], language) if text[start - 1 : start] == " " else None
+    if led is None or text[end : end + 1] != " ":
+        return None
+    word, second = text[end + 1 : after if after >= 0 else len(text)], ""
+    if after >= 0 and word.rstrip(_STOPPING) in _UNITS:
+        later = text.find(" ", after + 1)
+        second = text[after + 1 : later if later >= 0 else len(text)]
+        if word not in _UNITS or not _is_plain(second.rstrip(_STOPPING)):
+            return None
+    follows = _follows_alone(word, second)
+    written = text[start:end]
+    number = _parsed(written)
+    if follows is None or number is None:
+        return None
+    reason, lead = led
+    reason = (follows[0] if follows[0] in ("time", "date", "ordinal") else reason) if reason else follows[0]
+    reason = reason or _unfit(number, written, lead, follows[1], bare=True, opens=False)
+    return _Site(start, end, number.key, reason, number, rising=lead == "there")
+
+
+def _is_plain(word: str) -> bool:
+    return word.isascii() and word.isalpha() and word.islower()
+
+
+@lru_cache(maxsize=1 << 14)
+def _led_alone(raw: str, language: str) -> tuple[str, str] | None:
+    """What a word before a number makes of it, and the word, if no word before that one has a say."""
+    if not _is_plain(raw) or len(raw) >= 40 or raw in _SECOND_WORDS or raw in ("are", "were"):
+        return None
+    reason, lead, hedged = _led(f" {raw} ", len(raw) + 2, 0, language)
+    return None if hedged or _PREVIOUS.get(raw) == "skipped" else (reason, lead)
+
+
+@lru_cache(maxsize=1 << 14)
+def _follows_alone(raw: str, second: str) -> tuple[str, str] | None:
+    """What a word after a number makes of it, and the word, if no other word has a say. second: the next one, after a unit."""
+    word = raw.rstrip(_STOPPING)
+    if not _is_plain(word) or len(raw) + len(second) >= 47 or word in _SPANS or word in ("per", "de"):
+        return None
+    reason, word = _followed([raw, second] if second else [raw], "en")
+    return None if reason == "percent" else (reason, word)
 
 
 def _touching_before(text: str, start: int) -> tuple[str, int, bool, bool]:
@@ -640,13 +718,24 @@ def _cues(sentence: str, calm: bool) -> list[tuple[int, str]]:
     if "?" in sentence or "\u061f" in sentence or "\uff1f" in sentence:
         return [(-1, "question")]
     cues: list[tuple[int, str]] = []
-    for match in () if calm else _WORD.finditer(sentence):
-        word = match[0].lower().replace("\u2019", "'")
-        if word in _ANYWHERE and match[0] != "May":
-            return [(-1, _ANYWHERE[word])]
-        if word in _EARLIER:
-            cues.append((match.start(), _EARLIER[word]))
+    position = 0
+    for word in () if calm else _WORD.findall(sentence):
+        anywhere, earlier = _cue(word)
+        if anywhere:
+            return [(-1, anywhere)]
+        if earlier:
+            # Cues found so far lie before it, and so does every word that merely holds it, but for one that is whole.
+            position = next(match.start() for match in _WORD.finditer(sentence, position) if match[0] == word)
+            cues.append((position, earlier))
+            position += len(word)
     return cues
+
+
+@lru_cache(maxsize=1 << 14)
+def _cue(raw: str) -> tuple[str, str]:
+    """What a word makes of the numbers anywhere in its sentence, and of those after it."""
+    word = raw.lower().replace("\u2019", "'")
+    return _ANYWHERE.get(word, "") if raw != "May" else "", _EARLIER.get(word, "")
 
 
 def _bearing(cues: list[tuple[int, str]], before: str) -> str:
@@ -716,13 +805,13 @@ def _values(written: str, site: _Site, taken: AbstractSet[str], direction: str, 
     if number is None:
         raise RuntimeError("a site without a number has a reason")
     above, below = _ranges(number, site.hedged, site.below_hundred, permille)
-    sides = [(*above, draw >> 8)] if direction != "down" else []
+    sides = [(above, draw >> 8)] if direction != "down" else []
     if direction == "down" or (direction == "both" and not site.rising):
-        sides.insert(draw & 1, (*below, draw >> 32))
+        sides.insert(draw & 1, (below, draw >> 32))
     old, decimals, plain = number.digits, number.decimals, written.isdigit()
     years = _YEARS_WRITTEN if plain and not site.money else _NO_YEARS
     for turn in range(_TURNS):
-        for first, size, step, start in sides:
+        for (first, size, step), start in sides:
             if turn >= size:
                 continue
             value = step * (first + (start + turn * max(1, size // _TURNS)) % size)

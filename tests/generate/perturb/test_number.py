@@ -11,10 +11,11 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from negforge.contract import Edit, Refusal
+from negforge.generate.perturb import number as module
 from negforge.generate.perturb.number import generate
 from negforge.records import Pairs
 from negforge.rng import Rng
@@ -436,3 +437,26 @@ def test_counting_captions_are_edited_at_their_count(real_data: Path) -> None:
     sure = {place for place, row in enumerate(rows) if row["classes"] > 1}
     edited = {int(one.row_id) for one in made if isinstance(one, Edit)}
     assert len(edited) >= 0.9 * len(sure)
+
+
+NEIGHBOURS = st.lists(
+    st.sampled_from(
+        "there_are,dose_of,such_as,up_to,per_cent,the,is,are,sold,about,mg,metres,weeks_ago,weeks,groups,mg_groups,may,in,type,kinases,"
+        "exactly,a,Boeing,only,not,people,pm,largest,st,dollars,of,or_more,twenty,=,if,deep.,tons.,ends.,(each,x".replace("_", " ").split(
+            ","
+        )
+    ),
+    max_size=2,
+)
+
+
+@settings(max_examples=400)
+@given(NEIGHBOURS, st.sampled_from("5 12 1,000 2.5 100 1987 007 1".split()), NEIGHBOURS, st.booleans())
+def test_a_number_between_plain_words_is_judged_as_by_a_closer_look(before: list[str], number: str, after: list[str], two: bool) -> None:
+    """What single words make of a number is remembered; nothing else comes of that."""
+    text = " ".join(["Tom", *before, number, *after, *(["and", "7", "more"] if two else [])])
+    for language in ("en", "de"):
+        quick = run([text], language=language)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(module, "_plainly", lambda *_: None)
+            assert run([text], language=language) == quick
