@@ -144,14 +144,16 @@ def _gather(
         columns = made.drop(name)
     else:
         edits: list[Edit] = []
+        of_units: list[int] = []
         for one in made:
-            if type(one) is Edit and one.row_id in number:
+            if type(one) is Edit and (at := number.get(one.row_id)) is not None:
                 edits.append(one)
+                of_units.append(at)
                 continue
             answers.check_edit(operator, one, "" if getattr(one, "row_id", "") in number else None)
             if isinstance(one, Refusal):
                 refusals.setdefault(number[one.row_id], (one.reason, one.value))
-        unit = np.fromiter((number[edit.row_id] for edit in edits), dtype=np.int64, count=len(edits))
+        unit = np.array(of_units, dtype=np.int64)
         columns = _edits(operator, edits, units.frame[generator.settings.on][unit])
     order = np.argsort(unit, kind="stable")
     unit = unit[order]

@@ -21,7 +21,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from functools import lru_cache
-from itertools import pairwise
+from itertools import islice, pairwise, repeat
 from typing import Annotated, Literal, NamedTuple
 
 import polars as pl
@@ -316,28 +316,30 @@ def generate(
     first = pl.select(pl.when(one).then(texts.str.find("[0-9]"))).to_series().to_list()
     cued, opened, stopped = (texts.str.contains(pattern).to_list() for pattern in (_CUED, _OPENED, _STOPS))
     rows = zip(batch["id"].to_list(), texts.to_list(), draws[:, 0].tolist(), first, cued, opened, stopped, strict=True)
-    for place, (row_id, text, bits, digit, *signs) in enumerate(rows):
+    for place, (row_id, text, bits, digit, has_cues, ends_open, stops) in enumerate(rows):
         only = _NUMBER.match(text, digit) if digit is not None else None
         found = [only] if only is not None else [*_NUMBER.finditer(text)]
         if not found:
             continue
-        sites, said = _sites(text, found, language, *signs)
+        sites, said = _sites(text, found, language, has_cues, ends_open, stops)
         if protected is not None:
             sites = _spared(sites, [match.span() for match in protected.finditer(text)])
         free = [site for site in sites if not site.reason]
         if not free:
             yield Refusal(row_id, sites[0].reason, text[sites[0].start : sites[0].end])
             continue
+        taken = {site.key for site in sites}
+        if said:
+            taken |= said
         if len(free) > 1:
             begin = bits % len(free)
             free = (free[begin:] + free[:begin])[:: -(-len(free) // _SITES)]
-        taken = {site.key for site in sites}.union(said)
+            values = [_values(text, *one, taken, direction, permille) for one in zip(free, draws[place].tolist(), strict=False)]
+            turns = _by_turns(free, values, each)
+        else:
+            turns = zip(repeat(free[0]), islice(_values(text, free[0], bits, taken, direction, permille), each))
         left = num_negatives
-        drawn = draws[place].tolist() if len(free) > 1 else (bits,)
-        values = [
-            _values(text[site.start : site.end], site, taken, direction, permille, draw) for site, draw in zip(free, drawn, strict=False)
-        ]
-        for site, new in _by_turns(free, values, each):
+        for site, new in turns:
             yield Edit(row_id, site.start, site.end, new)
             left -= 1
             if not left:
@@ -799,8 +801,9 @@ def _key(digits: int, decimals: int) -> str:
     return f"{digits}e-{decimals}" if decimals else str(digits)
 
 
-def _values(written: str, site: _Site, taken: AbstractSet[str], direction: str, permille: int, draw: int) -> Iterator[str]:
+def _values(text: str, site: _Site, draw: int, taken: AbstractSet[str], direction: str, permille: int) -> Iterator[str]:
     """New spellings of a number, as round as the old one, by turns above and below it: one drawn, others as far apart as can be."""
+    written = text[site.start : site.end]
     number = site.number
     if number is None:
         raise RuntimeError("a site without a number has a reason")
