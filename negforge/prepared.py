@@ -51,12 +51,21 @@ def accepts(function: Callable[..., Any], offered: Mapping[str, Any]) -> dict[st
 
 
 def prepare(
-    operator: Operator, options: dict[str, Any], settings: Settings, sides: Mapping[str, Table], scratch: Path, memory: int
+    operator: Operator,
+    options: dict[str, Any],
+    settings: Settings,
+    sides: Mapping[str, Table],
+    scratch: Path,
+    memory: int,
+    generator: str = "",
 ) -> Prepared:
-    """Run an operator's `prepare`, if it has one, and take the digest of all that changes its rows."""
+    """Run an operator's `prepare`, if it has one, and take the digest of all that changes its rows.
+
+    generator: of a verifier that runs after one, its name.
+    """
     state = None
     if operator.prepare is not None:
-        offered = {**settings.model_dump(), **options, **sides, "scratch": scratch, "max_memory": memory}
+        offered = {**settings.model_dump(), **options, **sides, "scratch": scratch, "max_memory": memory, "generator": generator}
         with blamed(operator):
             state = operator.prepare(**accepts(operator.prepare, offered))
     return Prepared(operator, options, settings, state, rng.json_digest(recorded(operator, options, settings, sides)))

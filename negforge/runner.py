@@ -485,7 +485,8 @@ class _Run:
             verifier = registry.find("verify", name)
             sides: dict[str, Table] = {side: known for side in verifier.sides if known is not None}
             options = check(verifier, {})[0]
-            verifiers.append(prepare(verifier, options, self.settings, sides, self._folder(f"verify-{name}"), self.memory))
+            folder = self._folder(f"verify-{name}")
+            verifiers.append(prepare(verifier, options, self.settings, sides, folder, self.memory, self.operator.name))
         self._record(self._sides(), verifiers=list(names))
         work = functools.partial(generate_batch, Generation(generator, tuple(verifiers)))
         source = limited(table, self.settings.limit)

@@ -32,17 +32,23 @@ _QUERYS_TEXT, _QUERYS_ID = (np.uint64(salt) for salt in (0x5A17_0004, 0x5A17_000
 
 @dataclass(frozen=True)
 class State:
-    """The file of sorted 64-bit keys."""
+    """The file of sorted 64-bit keys, and of which rows they can be asked: written ones, chosen ones, or both."""
 
     keys: Path
+    written: bool
+    chosen: bool
 
 
-def prepare(positives: Pairs, scratch: Path, max_memory: int, *, language: str) -> State:
-    """Index the positives: n pairs become up to six keys each."""
+def prepare(positives: Pairs, scratch: Path, max_memory: int, generator: str = "", *, language: str) -> State:
+    """Index the positives: n pairs become up to six keys each, one where only what an operator wrote is to be verified.
+
+    generator: the operator whose rows alone will be asked about; of any, where none is named.
+    """
+    written, chosen = (not generator or _wrote(generator) is one for one in (True, False))
     parts = Partitioner(scratch / "keys", min(max_memory // 8, NARROW_BYTES))
     nothing = pl.DataFrame({"none": []}, schema={"none": pl.Null})
     for frame in positives.batches(1 << 16):
-        for keys in _keys_of(Pairs(frame), language):
+        for keys in _keys_of(Pairs(frame), language, written=written, chosen=chosen):
             parts.add(nothing.clear(len(keys)), keys)
     path = scratch / "known-positives.u64"
     with path.open("wb") as out:
@@ -51,16 +57,23 @@ def prepare(positives: Pairs, scratch: Path, max_memory: int, *, language: str) 
             first = np.ones(len(keys), dtype=bool)
             first[1:] = keys[1:] != keys[:-1]
             keys[first].tofile(out)
-    return State(path)
+    return State(path, written, chosen)
 
 
-def _keys_of(pairs: Pairs, language: str) -> Iterator[U64]:
-    anchors = hash64(pairs["anchor_id"])
-    positive, query = (hash64(pairs.normalised(name, language)) for name in ("positive", "anchor"))
+def _wrote(operator: str) -> bool:
+    return operator.startswith(WRITTEN)
+
+
+def _keys_of(pairs: Pairs, language: str, *, written: bool, chosen: bool) -> Iterator[U64]:
+    positive = hash64(pairs.normalised("positive", language))
+    if written:  # a positive of any anchor is one of its own, too
+        yield mix(positive ^ _ANY_TEXT)
+    if not chosen:
+        return
+    anchors, query = hash64(pairs["anchor_id"]), hash64(pairs.normalised("anchor", language))
     yield _key(anchors, positive, _ANCHORS_TEXT)
     yield _key(anchors, query, _ANCHORS_TEXT)
     yield _key(query, positive, _QUERYS_TEXT)
-    yield mix(positive ^ _ANY_TEXT)
     if "positive_id" in pairs:
         ids = pairs["positive_id"]
         there = ids.is_not_null().to_numpy()
@@ -78,21 +91,29 @@ def verify(batch: Negatives, state: State, *, language: str) -> pl.Series:
     batch: n rows of `anchor_id`, `anchor`, `negative`, `operator` and, if mined, `negative_id`.
     """
     known = _open(str(state.keys))
-    anchors = hash64(batch["anchor_id"])
-    query = hash64(batch.normalised("anchor", language))
     text = hash64(batch.normalised("negative", language))
+    hit = (batch.normalised("negative", language) == batch.normalised("anchor", language)).fill_null(value=False).to_numpy()
+    if state.written:
+        names = batch["operator"]
+        written = names.is_in([name for name in names.unique().to_list() if _wrote(name)]).to_numpy()
+        hit = hit | written & _member(mix(text ^ _ANY_TEXT), known)
+    if state.chosen:
+        hit = hit | _chosen(batch, text, known, language)
+    return pl.Series("verdict", np.where(hit, "positive", "unknown"), dtype=pl.String)
+
+
+def _chosen(batch: Negatives, text: U64, known: U64, language: str) -> NDArray[np.bool_]:
+    """Which negatives are right for their anchor: by text, by the text without its title, by id. text: hashes of the negatives."""
+    anchors, query = hash64(batch["anchor_id"]), hash64(batch.normalised("anchor", language))
     hit = _member(_key(anchors, text, _ANCHORS_TEXT), known) | _member(_key(query, text, _QUERYS_TEXT), known)
     if "__body" in batch:  # a passage whose pairs were made without its title
         body = hash64(batch.normalised("__body", language))
         hit |= _member(_key(anchors, body, _ANCHORS_TEXT), known) | _member(_key(query, body, _QUERYS_TEXT), known)
-    hit |= (batch.normalised("negative", language) == batch.normalised("anchor", language)).fill_null(value=False).to_numpy()
-    written = batch["operator"].str.contains("^(" + "|".join(name.replace(".", r"\.") for name in WRITTEN) + ")").to_numpy()
-    hit |= written & _member(mix(text ^ _ANY_TEXT), known)
     if "negative_id" in batch:
         ids = batch["negative_id"]
         by_id = _member(_key(anchors, hash64(ids), _ANCHORS_ID), known) | _member(_key(query, hash64(ids), _QUERYS_ID), known)
         hit |= ids.is_not_null().to_numpy() & by_id
-    return pl.Series("verdict", np.where(hit, "positive", "unknown"), dtype=pl.String)
+    return hit
 
 
 def _member(keys: U64, known: U64) -> NDArray[np.bool_]:
