@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -31,6 +31,7 @@ class Declares:
     a proof decides; `columns` are the columns it looks at.
     fixed: settings of a library that cannot be changed but belong in the record.
     formats: of an exporter whose trainer reads only some forms of file: these.
+    least_rows: of a batch, where a call costs much by itself, such as a pass over a corpus.
     """
 
     version: int
@@ -50,6 +51,7 @@ class Declares:
     columns: tuple[str, ...] = ()
     fixed: dict[str, Any] = field(default_factory=dict)
     formats: tuple[str, ...] = ()
+    least_rows: int = 1
 
     def __post_init__(self) -> None:
         """Refuse values that mean nothing. Raises UsageError."""
@@ -110,11 +112,15 @@ class Refusal(NamedTuple):
 
 
 class Chosen(NamedTuple):
-    """What a miner chose: its rows, the anchors it refuses (`row_id` is the anchor's), and the candidates it passed over, by reason."""
+    """What a miner chose: its rows, the anchors it refuses (`row_id` is the anchor's), and the candidates it passed over, by reason.
+
+    pairs: what it found out about the batch's own rows, such as their positives' scores: `id` and columns that go to each candidate's row.
+    """
 
     rows: pl.DataFrame
-    refusals: list[Refusal]
-    passed: Counter[str]
+    refusals: Sequence[Refusal] = ()
+    passed: Counter[str] = Counter()  # noqa: RUF012 - a named tuple's default, which nobody changes
+    pairs: pl.DataFrame | None = None
 
 
 class Skipped(NamedTuple):

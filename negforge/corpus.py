@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,9 +20,11 @@ from negforge import rng
 from negforge.engine import Partitioner, collect, evenly, hold, machine_memory, storage
 from negforge.errors import StorageError
 from negforge.records import Corpus, full_text
+from negforge.sinks import sha256
 
 _ROWS_A_BATCH = 1 << 16
 _BUILD = "build-"
+_SETTLED_NS = 2_000_000_000  # a file changed so lately may change again within one tick of its clock
 _KEPT_SECONDS = 7 * 86400.0  # a build that was killed and that nobody went on with for so long is removed
 
 
@@ -29,6 +33,28 @@ def cache_root() -> Path:
     own = os.environ.get("NEGFORGE_CACHE")
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return Path(own) if own else Path(base) / "negforge"
+
+
+def file_digest(path: Path) -> str:
+    """The sha256 of a file's bytes. Remembered by path, size and times of change, so that a large input is read once."""
+    before = _stamp(path)
+    memo = cache_root() / "digests" / rng.blake(str(path.resolve()), str(before))
+    with contextlib.suppress(OSError):
+        known = memo.read_text(encoding="ascii")
+        if len(known) == 64:
+            return known
+    found = sha256(path)
+    if before == _stamp(path) and time.time_ns() - max(before[1:3]) > _SETTLED_NS:
+        with contextlib.suppress(OSError):  # a memory that cannot be kept costs time alone
+            memo.parent.mkdir(parents=True, exist_ok=True)
+            memo.write_text(found, encoding="ascii")
+    return found
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    """What changes with a file's content: also the time that nobody can set, which an editor that restores the other one moves."""
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
 
 
 def cached(key: str, build: Callable[[Path], None], *, goes_on: bool = False) -> Path:

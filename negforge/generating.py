@@ -58,7 +58,7 @@ class Candidates:
 
     unit: the unit of each. draw: its place among the unit's candidates, from 0. columns: what else the operator gave.
     refusals: reason and value by unit. passed: candidates the operator passed over, by reason. texts are looked up only for
-    the candidates that are tried.
+    the candidates that are tried. pairs: what a miner says of the batch's rows themselves.
     """
 
     unit: Rows
@@ -66,6 +66,7 @@ class Candidates:
     columns: pl.DataFrame
     refusals: dict[int, tuple[str, str]] = field(default_factory=dict)
     passed: Counter[str] = field(default_factory=Counter)
+    pairs: pl.DataFrame | None = None
 
 
 def generate_batch(work: Generation, frame: pl.DataFrame) -> tuple[pl.DataFrame, Counts]:
@@ -128,11 +129,12 @@ def _gather(
     refusals: dict[int, tuple[str, str]] = {}
     operator = generator.operator
     passed: Counter[str] = Counter()
+    pairs: pl.DataFrame | None = None
     if isinstance(made, Chosen):
         for refusal in made.refusals:
             answers.check_edit(operator, refusal, "" if refusal.row_id in number else None)
         refusals = {number[one.row_id]: (one.reason, one.value) for one in made.refusals}
-        passed = made.passed
+        passed, pairs = made.passed, made.pairs
         made = made.rows
     answers.candidates(operator, made, name)
     if isinstance(made, pl.DataFrame):
@@ -158,7 +160,7 @@ def _gather(
     order = np.argsort(unit, kind="stable")
     unit = unit[order]
     starts = np.searchsorted(unit, unit, side="left")
-    return Candidates(unit, np.arange(len(unit)) - starts, columns[order], refusals, passed)
+    return Candidates(unit, np.arange(len(unit)) - starts, columns[order], refusals, passed, pairs)
 
 
 def _more(work: Generation, units: Units, found: Candidates, missing: Rows, k: int) -> Candidates | None:
@@ -175,7 +177,7 @@ def _more(work: Generation, units: Units, found: Candidates, missing: Rows, k: i
         columns = pl.concat([found.columns, more.columns.filter(pl.Series(new))], how="diagonal_relaxed")
     except pl.exceptions.PolarsError as error:
         answers.wrong(work.generator.operator, f"returned columns of other types when asked for more: {error}", "give each one type")
-    return Candidates(unit, draw, columns, found.refusals, found.passed)
+    return Candidates(unit, draw, columns, found.refusals, found.passed, found.pairs)
 
 
 def _edits(operator: Operator, edits: list[Edit], texts: pl.Series) -> pl.DataFrame:
@@ -299,8 +301,14 @@ def _assemble(work: Generation, frame: pl.DataFrame, units: Units, found: Candid
     rows = frame[member]
     looked = _with_texts(work, rows, found.columns[chosen][place]).drop("__body", strict=False)
     verdicts = tried.drop("candidate")[place]
+    rows = _with_pairs(rows, found.pairs)
     made = _stamp(work, rows.with_columns(*looked, *verdicts), found.draw[chosen][place])
     return _ordered(without_refuted(labelled(made)))
+
+
+def _with_pairs(rows: pl.DataFrame, pairs: pl.DataFrame | None) -> pl.DataFrame:
+    """Source rows with what a miner said of each."""
+    return rows if pairs is None else rows.join(pairs, on="id", how="left", maintain_order="left")
 
 
 def _stamp(work: Generation, rows: pl.DataFrame, draws: Rows) -> pl.DataFrame:
@@ -351,7 +359,7 @@ def _refused(work: Generation, frame: pl.DataFrame, units: Units, found: Candida
     members = np.flatnonzero(without[units.members])
     named = reasons[units.members[members]].tolist()
     counts.dropped.update(named)
-    rows = frame[members]
+    rows = _with_pairs(frame[members], found.pairs)
     looked = _with_texts(work, rows.clear(), found.columns.clear()).drop("__body", strict=False)
     nothing = [pl.lit(None, dtype).alias(name) for name, dtype in looked.schema.items()]
     made = _stamp(work, rows.with_columns(nothing), np.full(rows.height, -1, dtype=np.int64))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from negforge import rng
 from negforge.answers import asked, blamed
+from negforge.corpus import file_digest
 from negforge.options import UNRECORDED, Settings
 from negforge.records import Table
 from negforge.registry import Operator
@@ -19,7 +20,7 @@ from negforge.registry import Operator
 class Prepared:
     """Picklable: the operator travels by name, the state as its `prepare` made it.
 
-    digest: of every option that changes rows, and of the content of each side input.
+    digest: of every option that changes rows, and of the content of each side input. record: those options as the manifest has them.
     """
 
     operator: Operator
@@ -27,6 +28,7 @@ class Prepared:
     settings: Settings
     state: Any
     digest: str
+    record: dict[str, Any] = field(default_factory=dict)
 
     def call(self, function: Callable[..., Any], table: Table, **instead: Any) -> Any:
         """Call one of the operator's functions with a batch and with whatever else it has parameters for.
@@ -57,18 +59,21 @@ def prepare(
     sides: Mapping[str, Table],
     scratch: Path,
     memory: int,
-    generator: str = "",
+    **more: Any,
 ) -> Prepared:
     """Run an operator's `prepare`, if it has one, and take the digest of all that changes its rows.
 
-    generator: of a verifier that runs after one, its name.
+    more: what else a `prepare` may have parameters for: `generator`, the name of the one a verifier runs after; `inputs`, the whole
+    input, as a function that gives its kept rows in frames of at most so many; `phase`, told what is being done.
     """
     state = None
     if operator.prepare is not None:
-        offered = {**settings.model_dump(), **options, **sides, "scratch": scratch, "max_memory": memory, "generator": generator}
+        offered = {**settings.model_dump(), **options, **sides, "scratch": scratch, "max_memory": memory, **more}
         with blamed(operator):
             state = operator.prepare(**accepts(operator.prepare, offered))
-    return Prepared(operator, options, settings, state, rng.json_digest(recorded(operator, options, settings, sides)))
+    # A model is recorded by what it is: the state alone knows that.
+    record = recorded(operator, options, settings, sides) | getattr(state, "record", {})
+    return Prepared(operator, options, settings, state, rng.json_digest(record), record)
 
 
 def recorded(operator: Operator, options: dict[str, Any], settings: Settings, sides: Mapping[str, Table]) -> dict[str, Any]:
@@ -86,4 +91,5 @@ def recorded(operator: Operator, options: dict[str, Any], settings: Settings, si
 
 
 def _plain(value: Any) -> Any:
-    return str(value) if isinstance(value, Path) else value
+    """An option's value as it changes rows: of a file its content, wherever it lies."""
+    return file_digest(value) if isinstance(value, Path) and value.is_file() else str(value) if isinstance(value, Path) else value

@@ -13,7 +13,6 @@ import json
 import logging
 import os
 import shutil
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from importlib import metadata
@@ -21,46 +20,24 @@ from pathlib import Path
 from typing import Any
 
 from negforge import registry, rng
-from negforge.corpus import cache_root
+from negforge.corpus import cache_root, file_digest
+from negforge.encoders import Encoder
 from negforge.engine import hold, storage
-from negforge.errors import InputError, UsageError
+from negforge.errors import InputError, NegforgeError, UsageError
 from negforge.journal import Journal
 from negforge.options import UNRECORDED, settings_of, size_bytes
 from negforge.report import Report
 from negforge.runner import Stage
-from negforge.sinks import Outcome, sha256, write_atomically
+from negforge.sinks import Outcome, write_atomically
 from negforge.store import Dataset
 from negforge.tables import SIDECARS, dropped_twin, format_of, sidecar, version_of
 
 _log = logging.getLogger(__name__)
 _LIMIT = "50GiB"
-_SETTLED_NS = 2_000_000_000  # a file changed so lately may change again within one tick of its clock
 _MADE_WITH = ("polars", "pyarrow", "tantivy")
 
 
 # -- what is known by its content --------------------------------------------------------------------------------------
-
-
-def file_digest(path: Path) -> str:
-    """The sha256 of a file's bytes. Remembered by path, size and times of change, so that a large input is read once."""
-    before = _stamp(path)
-    memo = cache_root() / "digests" / rng.blake(str(path.resolve()), str(before))
-    with contextlib.suppress(OSError):
-        known = memo.read_text(encoding="ascii")
-        if len(known) == 64:
-            return known
-    found = sha256(path)
-    if before == _stamp(path) and time.time_ns() - max(before[1:3]) > _SETTLED_NS:
-        with contextlib.suppress(OSError):  # a memory that cannot be kept costs time alone
-            memo.parent.mkdir(parents=True, exist_ok=True)
-            memo.write_text(found, encoding="ascii")
-    return found
-
-
-def _stamp(path: Path) -> tuple[int, ...]:
-    """What changes with a file's content: also the time that nobody can set, which an editor that restores the other one moves."""
-    found = path.stat()
-    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
 
 
 @functools.cache
@@ -113,6 +90,11 @@ def stage_key(stage: Stage, outputs: Iterable[Path] = ()) -> str | None:
     named = {side: input_digest(spec, outputs) for side, spec in stage.sides.items()}
     read = [input_digest(spec, outputs) for spec in stage.inputs]
     files = {name: input_digest(str(value)) for name, value in stage.options.items() if isinstance(value, Path)}
+    if (model := stage.options.get("model")) is not None:  # a folder whose checkpoint changes, a server that takes another one
+        try:
+            files["model"] = Encoder(model).fingerprint
+        except NegforgeError:  # the stage itself says what is wrong with it
+            files["model"] = None
     if None in (*named.values(), *read, *files.values()):
         return None
     settings = stage.settings.model_dump(mode="json")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 import itertools
 import logging
 import os
@@ -230,13 +231,14 @@ class _Pace:
     No row depends on it.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most, self.rows = most, min(most, _FIRST_ROWS)
+    def __init__(self, most: int, least: int = 1) -> None:
+        self._most, self._least = most, min(most, least)
+        self.rows = min(most, max(_FIRST_ROWS, least))
 
     def took(self, rows: int, seconds: float) -> None:
         """Learn what a batch of so many rows took."""
         if rows:
-            self.rows = max(1, min(self._most, int(rows * _BATCH_SECONDS / max(seconds, 1e-6)), 16 * self.rows))
+            self.rows = max(self._least, min(self._most, int(rows * _BATCH_SECONDS / max(seconds, 1e-6)), 16 * self.rows))
 
     def cut(self, frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
         """The frame in batches; of no rows, one."""
@@ -293,10 +295,11 @@ class _Run:
             return NEGATIVES, scope == "anchor" or table.clustered, self._generate(table)
         if verb == "export":
             return EXPORT, False, self._export(table)
-        self._record(self._sides())
+        prepared = self._prepare(table)
+        self._record(prepared.record)
         if scope == "table":
-            return table.kind, table.clustered, self._table(table)
-        return table.kind, scope == "anchor" or table.clustered, self._map(table, self._prepare())
+            return table.kind, table.clustered, self._table(table, prepared)
+        return table.kind, scope == "anchor" or table.clustered, self._map(table, prepared)
 
     def _over(
         self, work: Callable[[pl.DataFrame], tuple[Made, Counts]], batches: Iterable[pl.DataFrame], workers: int
@@ -313,6 +316,7 @@ class _Run:
             raise RuntimeError(f"{self.operator.title} declares no kind to read")
         declares = self.operator.declares
         twice = self.settings.limit is not None or declares.scope == "table" or self.operator.verb == "generate"
+        twice |= self.operator.prepare is not None and "inputs" in inspect.signature(self.operator.prepare).parameters
         sources = _sources(self.stage)
         refuse_swapped(self.stage, sources)
         for one in self.stage.inputs:
@@ -336,10 +340,11 @@ class _Run:
             for name, kind in self.operator.sides.items()
         }
 
-    def _prepare(self) -> Prepared:
+    def _prepare(self, table: Input) -> Prepared:
         sides = self._sides()
         self.progress.phase("preparing")
-        return prepare(self.operator, self.stage.options, self.settings, sides, self._folder("state"), self.memory)
+        more = {"inputs": limited(table, self.settings.limit).live, "phase": self.progress.phase}
+        return prepare(self.operator, self.stage.options, self.settings, sides, self._folder("state"), self.memory, **more)
 
     def _rows_a_batch(self, made: int = 1) -> int:
         """As many rows as are asked for, or fewer: with `made` rows of 4 KiB for each they must fit the memory of every worker."""
@@ -350,12 +355,12 @@ class _Run:
         path.mkdir(parents=True, exist_ok=True)
         return path
 
-    def _record(self, sides: Mapping[str, Table], **more: Any) -> None:
+    def _record(self, options: Mapping[str, Any], **more: Any) -> None:
         """What the manifest says of this stage: everything that changes rows, nothing else."""
         self.entry = {
             "stage": self.operator.title,
             "version": self.operator.declares.version,
-            "options": recorded(self.operator, self.stage.options, self.settings, sides),
+            "options": dict(options),
             "seed": self.settings.seed,
             **({"limit": self.settings.limit} if self.settings.limit else {}),
             **({"rename": self.settings.rename} if self.settings.rename else {}),
@@ -376,7 +381,7 @@ class _Run:
         if writes is None:
             raise RuntimeError(f"{self.operator.title} declares no kind to write")
         kind = writes.kind
-        self._record({})
+        self._record(recorded(self.operator, self.stage.options, self.settings, {}))
         places = self.places()
         names = [place.name if isinstance(place, Source) else str(place) for place in places]
         table = check_ids(self._parts(places, kind), kind, self.scratch / "in", self.limit_bytes, [], names)
@@ -476,7 +481,7 @@ class _Run:
     # -- generate --------------------------------------------------------------------------------------------------
 
     def _generate(self, table: Input) -> Iterator[pl.DataFrame]:
-        generator = self._prepare()
+        generator = self._prepare(table)
         declares = self.operator.declares
         names = declares.verifiers if self.settings.verify else ()
         known = self._known_positives(table, generator) if names else None
@@ -486,8 +491,8 @@ class _Run:
             sides: dict[str, Table] = {side: known for side in verifier.sides if known is not None}
             options = check(verifier, {})[0]
             folder = self._folder(f"verify-{name}")
-            verifiers.append(prepare(verifier, options, self.settings, sides, folder, self.memory, self.operator.name))
-        self._record(self._sides(), verifiers=list(names))
+            verifiers.append(prepare(verifier, options, self.settings, sides, folder, self.memory, generator=self.operator.name))
+        self._record(generator.record, verifiers=list(names))
         work = functools.partial(generate_batch, Generation(generator, tuple(verifiers)))
         source = limited(table, self.settings.limit)
         yield from self._mapped(work, source, self._rows_a_batch(self.settings.num_negatives))
@@ -508,7 +513,7 @@ class _Run:
                     aside(dropped)
                 yield from pace.cut(kept)
 
-        pace = _Pace(rows)
+        pace = _Pace(rows, self.operator.declares.least_rows)
         anchor = self.operator.declares.scope == "anchor"
         batches = by_anchor(source, self.scratch, self.limit_bytes, rows, aside, lambda: pace.rows) if anchor else live()
         free = self.operator.declares.cost == "free"
@@ -549,11 +554,10 @@ class _Run:
 
     # -- dedupe ----------------------------------------------------------------------------------------------------
 
-    def _table(self, table: Input) -> Iterator[pl.DataFrame]:
+    def _table(self, table: Input, prepared: Prepared) -> Iterator[pl.DataFrame]:
         """A narrow table of all kept rows is decided on, group by group; a second pass applies the decisions."""
         from negforge.engine import Partitioner
 
-        prepared = self._prepare()
         source = limited(table, self.settings.limit)
         narrow = Partitioner(self.scratch / "narrow", min(self.limit_bytes, NARROW_BYTES))
         done = 0
@@ -592,8 +596,8 @@ class _Run:
 
     def _export(self, table: Input) -> Iterator[pl.DataFrame]:
         """A trainer's rows; their provenance, row for row, and the rows that did not fit go beside them."""
-        prepared = self._prepare()
-        self._record(self._sides(), keep_labels=sorted(self.settings.keep_labels))
+        prepared = self._prepare(table)
+        self._record(prepared.record, keep_labels=sorted(self.settings.keep_labels))
         labels = {"negative", *self.settings.keep_labels}
         source = limited(table, self.settings.limit)
         rows = self._rows_a_batch()

@@ -60,6 +60,14 @@ def corpus() -> pl.DataFrame:
     return pl.DataFrame(rows).rename({"_id": "id"})
 
 
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The folder of a small static model."""
+    from tests.models import static_model
+
+    return str(static_model(tmp_path_factory.mktemp("model")))
+
+
 @pytest.fixture(scope="module")
 def children() -> Iterator[Children]:
     """A server of children that can be killed at any moment."""

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
+from pathlib import Path
+
 import pytest
 
 from negforge import registry
 from negforge.registry import Operator
 from negforge.testing import laws_of
 from tests.conftest import ROOT
+from tests.models import static_model
 
 EVERY = registry.every_operator()
+MODEL = static_model(Path(tempfile.mkdtemp(prefix="negforge-test-model-")))
+atexit.register(shutil.rmtree, MODEL, ignore_errors=True)
 
-TestLaws = laws_of(*(one.title for one in EVERY))
+TestLaws = laws_of(*(one.title for one in EVERY), options={"model": str(MODEL)})
 
 
 @pytest.mark.parametrize("operator", EVERY, ids=lambda one: one.title.replace(" ", "-"))

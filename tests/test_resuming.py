@@ -20,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from negforge import journal, plugins, registry, resuming
+from negforge.corpus import file_digest
 from negforge.engine import ordered_map
 from negforge.journal import Journal
 from negforge.pipeline import load, plan, run_steps
@@ -241,16 +242,16 @@ def test_a_file_that_changes_within_a_tick_is_read_again(tmp_path: Path) -> None
     path = tmp_path / "x.jsonl"
     path.write_bytes(b"one")
     stamp = path.stat().st_mtime_ns
-    first = resuming.file_digest(path)
+    first = file_digest(path)
     path.write_bytes(b"two")
     os.utime(path, ns=(stamp, stamp))
-    assert resuming.file_digest(path) != first
+    assert file_digest(path) != first
     old = stamp - 10_000_000_000
     os.utime(path, ns=(old, old))
-    known = resuming.file_digest(path)
+    known = file_digest(path)
     path.write_bytes(b"own")
     os.utime(path, ns=(old, old))
-    assert resuming.file_digest(path) != known, "an editor that puts the time back does not fool it"
+    assert file_digest(path) != known, "an editor that puts the time back does not fool it"
 
 
 @pytest.mark.usefixtures("folder")

@@ -1,0 +1,136 @@
+"""Choose the texts of a corpus whose vectors are nearest the anchor's: exact search, over a corpus larger than memory.
+
+Vectors are made by `--model`, once for each text whatever it is used for, or brought by `--corpus-vectors` and `--anchor-vectors`.
+Every candidate keeps its rank and raw score; the row's positive (`score_dense_positive`) and the anchor's weakest
+(`score_dense_weakest`) are scored as well, so that thresholds are filters' business and cost no second search. An anchor with
+many positives is mined once and looked at as far below them as any other.
+Source: Karpukhin et al., DPR, 2020; huggingface/sentence-transformers#3164 (memory), #2848 (500 positives), #3338 (encode once).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import polars as pl
+from pydantic import Field
+
+from negforge import search
+from negforge.contract import Chosen, Declares, Refusal
+from negforge.corpus import CorpusStore
+from negforge.mining import Sampling, Sharpness, Shift, arranged
+from negforge.records import Batches, Corpus, Pairs
+from negforge.rng import Rng
+from negforge.vectors import AnchorVectors, CorpusPrompt, CorpusVectors, Model, Prompt, Similarity, Space, space
+
+DECLARES = Declares(
+    version=1,
+    scope="anchor",
+    reads=Pairs,
+    cost="model",
+    label="negative",
+    opposition="unrelated",
+    evidence=("not-known-positive",),
+    verifiers=("known-positive",),
+    least_rows=1024,
+)
+
+
+@dataclass(frozen=True)
+class State:
+    """The corpus by row number, and where its vectors and the anchors' are."""
+
+    corpus: CorpusStore
+    space: Space
+
+    @property
+    def record(self) -> dict[str, str]:
+        """What the vectors were made with."""
+        return self.space.record
+
+
+def prepare(
+    corpus: Corpus,
+    inputs: Batches,
+    scratch: Path,
+    max_memory: int,
+    phase: Callable[[str], None],
+    *,
+    model: Model = None,
+    anchor_prompt: Prompt = "",
+    corpus_prompt: CorpusPrompt = "",
+    corpus_vectors: CorpusVectors = None,
+    anchor_vectors: AnchorVectors = None,
+    similarity: Similarity = "cosine",
+) -> State:
+    """Store the corpus, encode what is not yet encoded, and lay the corpus's vectors out in one file."""
+    store = CorpusStore.of(corpus, max_memory)
+    where = space(
+        inputs,
+        ["positive"],
+        store,
+        scratch,
+        max_memory,
+        phase,
+        corpus=corpus,
+        model=model,
+        anchor_prompt=anchor_prompt,
+        corpus_prompt=corpus_prompt,
+        corpus_vectors=corpus_vectors,
+        anchor_vectors=anchor_vectors,
+        similarity=similarity,
+    )
+    return State(store, where)
+
+
+def generate(
+    batch: Pairs,
+    state: State,
+    rng: Rng,
+    *,
+    num_negatives: int,
+    depth: Annotated[int, Field(ge=1, description="How many of the nearest texts are candidates, known positives apart.")] = 100,
+    sampling: Sampling = "top",
+    sharpness: Sharpness = 0.5,
+    shift: Shift = 0.0,
+) -> Chosen:
+    """The `depth` nearest texts of each anchor, and as many more as it has positives.
+
+    batch: whole anchors. Gives rows (anchor_id, corpus_row, rank from 1, score_dense, miner), best first for each anchor, and for
+    each pair score_dense_positive, null where the positive has no vector, and score_dense_weakest. An anchor without a vector is
+    refused: `no-vector`.
+    """
+    frame = batch.frame
+    anchors = frame.group_by("anchor_id", maintain_order=True).agg(pl.col("anchor").first(), pl.len().alias("positives"))
+    vectors, there = state.space.of_anchors(anchors)
+    asked = anchors.filter(pl.Series(there))
+    wanted = max(depth, 2 * num_negatives) + asked["positives"].to_numpy().astype(np.int64)
+    found = search.best(vectors[there], state.space.rows(), int(wanted.max(initial=0)))
+    owner, place = np.nonzero((found.rows >= 0) & (np.arange(found.rows.shape[1]) < wanted[:, None]))
+    rows = pl.DataFrame(
+        {
+            "anchor_id": asked["anchor_id"].gather(owner),
+            "corpus_row": found.rows[owner, place],
+            "rank": place + 1,
+            "score_dense": found.scores[owner, place],
+            "miner": pl.Series(["dense"], dtype=pl.String).new_from_index(0, len(owner)),
+        },
+        schema_overrides={"corpus_row": pl.Int64, "rank": pl.Int64},
+    )
+    pairs = scored_positives(frame, state.space)
+    best = pairs.group_by("anchor_id", maintain_order=True).agg(pl.col("score_dense_positive").max().alias("score"))
+    refusals = [Refusal(one, "no-vector") for one in anchors["anchor_id"].filter(pl.Series(~there)).to_list()]
+    taken = arranged(rows, "score_dense", best, rng, sampling=sampling, sharpness=sharpness, shift=shift)
+    return Chosen(taken, refusals, pairs=pairs.drop("anchor_id"))
+
+
+def scored_positives(frame: pl.DataFrame, where: Space) -> pl.DataFrame:
+    """`id`, `anchor_id`, the score of each row's positive and the least of its anchor's; null where a vector is missing."""
+    anchor, asked = where.of_anchors(frame)
+    positive, there = where.of_texts(frame, "positive")
+    scores = pl.Series(search.paired(anchor, positive)).set(pl.Series(~(asked & there)), None)
+    found = frame.select("id", "anchor_id").with_columns(scores.alias("score_dense_positive"))
+    return found.with_columns(pl.col("score_dense_positive").min().over("anchor_id").alias("score_dense_weakest"))

@@ -1,0 +1,81 @@
+"""Score how near the negative's vector is to the anchor's, and the positive's with it.
+
+- `score_dense`: the negative and the anchor; `score_dense_positive`: this row's positive and the anchor; `score_dense_weakest`:
+  the least of the anchor's positives.
+- `score_dense_between`: the negative and the positive. Near 1 it says the same.
+
+Cosines from -1 to 1, or inner products; raw, never thresholds, and null where a text has no vector. Texts are encoded once by
+`--model` and kept, or looked up by id in vectors that are brought (`negative_id`, `positive_id` in those of the corpus).
+Source: huggingface/sentence-transformers#3430, #3506 (scores in the output); Thakur et al., Augmented SBERT, 2021.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from negforge import search
+from negforge.contract import Declares
+from negforge.records import Batches, Negatives
+from negforge.vectors import AnchorVectors, CorpusPrompt, CorpusVectors, Model, Prompt, Similarity, Space, space
+
+DECLARES = Declares(version=1, scope="anchor", reads=Negatives, cost="model", least_rows=1024)
+
+
+def prepare(
+    inputs: Batches,
+    scratch: Path,
+    max_memory: int,
+    phase: Callable[[str], None],
+    *,
+    model: Model = None,
+    anchor_prompt: Prompt = "",
+    corpus_prompt: CorpusPrompt = "",
+    corpus_vectors: CorpusVectors = None,
+    anchor_vectors: AnchorVectors = None,
+    similarity: Similarity = "cosine",
+) -> Space:
+    """Encode what is not yet encoded."""
+    return space(
+        inputs,
+        ["positive", "negative"],
+        None,
+        scratch,
+        max_memory,
+        phase,
+        model=model,
+        anchor_prompt=anchor_prompt,
+        corpus_prompt=corpus_prompt,
+        corpus_vectors=corpus_vectors,
+        anchor_vectors=anchor_vectors,
+        similarity=similarity,
+    )
+
+
+def score(batch: Negatives, state: Space) -> pl.DataFrame:
+    """Four columns of scores.
+
+    batch: whole anchors, with `anchor`, `positive`, `negative`.
+    """
+    frame = batch.frame
+    (anchor, asked), (positive, right), (negative, there) = (
+        state.of_anchors(frame),
+        *(state.of_texts(frame, name) for name in ("positive", "negative")),
+    )
+    found = pl.DataFrame(
+        {
+            "score_dense": _scores(anchor, negative, asked & there),
+            "score_dense_positive": _scores(anchor, positive, asked & right),
+            "score_dense_between": _scores(positive, negative, right & there),
+            "anchor_id": frame["anchor_id"],
+        }
+    )
+    weakest = pl.col("score_dense_positive").min().over("anchor_id").alias("score_dense_weakest")
+    return found.with_columns(weakest).drop("anchor_id")
+
+
+def _scores(left: search.F32, right: search.F32, there: np.typing.NDArray[np.bool_]) -> pl.Series:
+    return pl.Series(search.paired(left, right)).set(pl.Series(~there), None)

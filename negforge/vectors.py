@@ -1,0 +1,448 @@
+"""Vectors of texts: kept by what was encoded and by what encoded it, in shards that are whole or not there, or brought by the user.
+
+An encoder's vectors lie in the cache under its fingerprint, each under the digest of its text: a text is encoded once, whatever
+tables it stands in, and a kill loses a block at most. Texts are encoded in the order of their digests in blocks of 1,024, since
+what is beside a text changes the last bits of its vector; so neither batches nor workers have a say.
+Source: huggingface/sentence-transformers#3338 (8 hours of encoding lost while margins were tuned), NVIDIA-NeMo/Automodel#2906.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import logging
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from pydantic import Field
+
+from negforge import rng
+from negforge.corpus import CorpusStore, cache_root, cached, file_digest
+from negforge.encoders import F32, Encoder
+from negforge.engine import Partitioner, evenly, hold, storage
+from negforge.errors import InputError, UsageError
+from negforge.records import Batches, Corpus
+
+_log = logging.getLogger(__name__)
+
+Model = Annotated[
+    str | None,
+    Field(
+        description="What encodes: a folder or a Hub name of sentence-transformers or model2vec, or http://HOST/v1#MODEL.",
+        examples=["./all-MiniLM-L6-v2"],
+    ),
+]
+Prompt = Annotated[str, Field(description="What the encoder is given before each anchor, such as `query: `.")]
+CorpusPrompt = Annotated[str, Field(description="What the encoder is given before every other text, such as `passage: `.")]
+CorpusVectors = Annotated[
+    Path | None,
+    Field(description="Vectors of the corpus, in place of a model: a table with id (or text) and vector, or .npy beside its .ids file."),
+]
+AnchorVectors = Annotated[
+    Path | None, Field(description="Vectors of the anchors, by anchor_id (or text), as those of the corpus; needed with them.")
+]
+Similarity = Annotated[
+    Literal["cosine", "dot"], Field(description="What a score is: the cosine of two vectors, or their inner product as they are.")
+]
+
+_BLOCK = 1024
+_SHARD_SECONDS = 5.0
+_SHARD_ROWS = 1 << 16
+_ROWS_A_COPY = 1 << 14
+_KEYS = ".keys.npy"
+_ROWS = ".rows.npy"
+
+
+class _Keys:
+    """128-bit keys and the place of each, sorted, so that many are looked up at once."""
+
+    def __init__(self, high: rng.U64, low: rng.U64) -> None:
+        self.order = np.lexsort((low, high))
+        self.high, self.low = high[self.order], low[self.order]
+
+    def find(self, lanes: rng.Lanes) -> NDArray[np.int64]:
+        """The place of each key, -1 for one that is not there."""
+        high, low = lanes
+        found = np.full(len(high), -1, dtype=np.int64)
+        place = np.searchsorted(self.high, high)
+        open_ = np.arange(len(high))
+        while len(open_):
+            inside = place < len(self.high)
+            open_, place = open_[inside], place[inside]
+            same = self.high[place] == high[open_]
+            open_, place = open_[same], place[same]
+            hit = self.low[place] == low[open_]
+            found[open_[hit]] = self.order[place[hit]]
+            open_, place = open_[~hit], place[~hit] + 1
+        return found
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """Vectors on disk by key: of an encoder's cache (`folder`), or of one file. Picklable: only paths travel.
+
+    by: what a key is made of. similarity: with `cosine`, vectors are given with length 1.
+    """
+
+    folder: Path
+    by: Literal["text", "id"]
+    similarity: str
+
+    def take(self, texts: pl.Series, ids: pl.Series | None) -> tuple[F32, NDArray[np.bool_]]:
+        """A vector for each of n texts, or of their ids, and which have one; the others are zero."""
+        keyed = texts if self.by == "text" else ids
+        opened = _open(str(self.folder))
+        if keyed is None:
+            return np.zeros((len(texts), opened.dimensions), dtype=np.float32), np.zeros(len(texts), dtype=bool)
+        place = opened.keys.find(rng.strings128(keyed))
+        rows = opened.take(place)
+        there = (place >= 0) & keyed.is_not_null().to_numpy()
+        if self.similarity == "cosine":  # what points nowhere is near nothing
+            there &= rows.any(axis=1)
+        return self.prepared(rows), there
+
+    def prepared(self, rows: F32) -> F32:
+        """Vectors as they are compared: of length 1, unless an inner product was asked for. A zero vector stays so."""
+        if self.similarity == "dot":
+            return rows
+        length = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
+        length[length == 0] = 1.0
+        found: F32 = (rows / length[:, None]).astype(np.float32)
+        return found
+
+    @property
+    def dimensions(self) -> int:
+        """The length of a vector."""
+        return _open(str(self.folder)).dimensions
+
+
+class _Opened:
+    """The shards of a folder, memory-mapped, and all their keys."""
+
+    def __init__(self, folder: Path) -> None:
+        self.shards = []
+        high, low = [np.zeros(0, np.uint64)], [np.zeros(0, np.uint64)]
+        for path in sorted(folder.glob(f"*{_KEYS}")):
+            keys = np.load(path, allow_pickle=False)
+            high.append(keys[0])
+            low.append(keys[1])
+            self.shards.append(np.load(path.with_name(path.name.removesuffix(_KEYS) + _ROWS), mmap_mode="r", allow_pickle=False))
+        self.keys = _Keys(np.concatenate(high), np.concatenate(low))
+        self.starts = np.cumsum([0, *(len(one) for one in self.shards)])
+        self.dimensions = int(self.shards[0].shape[1]) if self.shards else 0
+
+    def take(self, places: NDArray[np.int64]) -> F32:
+        """The vectors of places over all shards; zeros for -1."""
+        found = np.zeros((len(places), self.dimensions), dtype=np.float32)
+        shard = np.searchsorted(self.starts, places, side="right") - 1
+        for number in np.unique(shard[places >= 0]).tolist():
+            here = shard == number
+            found[here] = self.shards[number][places[here] - self.starts[number]]
+        return found
+
+
+@functools.lru_cache(maxsize=8)
+def _open(folder: str) -> _Opened:
+    return _Opened(Path(folder))
+
+
+@dataclass(frozen=True)
+class Space:
+    """Where anchors and texts are compared. matrix: the corpus's vectors in the order of the store's rows, memory-mapped.
+
+    record: the model by name and content, in place of a path.
+    """
+
+    anchors: Lookup
+    texts: Lookup
+    matrix: Path | None = None
+    record: dict[str, str] = field(default_factory=dict)
+
+    def rows(self) -> F32:
+        """The corpus's vectors."""
+        if self.matrix is None:
+            raise RuntimeError("there is no corpus")
+        return _matrix(str(self.matrix))
+
+    def of_anchors(self, frame: pl.DataFrame) -> tuple[F32, NDArray[np.bool_]]:
+        """The vectors of rows' anchors, and which have one."""
+        return self.anchors.take(frame["anchor"], frame["anchor_id"])
+
+    def of_texts(self, frame: pl.DataFrame, name: str) -> tuple[F32, NDArray[np.bool_]]:
+        """The vectors of a column of texts, by the ids beside it where vectors have ids, and which have one."""
+        return self.texts.take(frame[name], frame.get_column(f"{name}_id", default=None))
+
+
+@functools.lru_cache(maxsize=4)
+def _matrix(path: str) -> F32:
+    found: F32 = np.load(path, mmap_mode="r", allow_pickle=False)
+    return found
+
+
+def space(
+    inputs: Batches,
+    columns: Iterable[str],
+    store: CorpusStore | None,
+    scratch: Path,
+    max_memory: int,
+    phase: Callable[[str], None],
+    *,
+    corpus: Corpus | None = None,
+    model: str | None,
+    anchor_prompt: str,
+    corpus_prompt: str,
+    corpus_vectors: Path | None,
+    anchor_vectors: Path | None,
+    similarity: str,
+) -> Space:
+    """Where the rows of the input and the corpus are compared; what is not yet encoded is.
+
+    inputs: the whole input, read once or twice. columns: of its texts beside the anchor, to be encoded. Raises UsageError where
+    neither a model nor vectors are given, or both, and InputError for vectors that cannot be compared.
+    """
+    if (model is None) == (corpus_vectors is None and anchor_vectors is None):
+        both = "both a model and vectors are given" if model is not None else "neither a model nor vectors are given"
+        raise UsageError(both, mend="pass --model, or --corpus-vectors and --anchor-vectors")
+    record: dict[str, str] = {}
+    if model is None:
+        if corpus_vectors is None or anchor_vectors is None:
+            missing = "corpus" if corpus_vectors is None else "anchor"
+            raise UsageError(f"vectors of the {missing} are missing", mend=f"pass --{missing}-vectors as well")
+        anchors, texts = (_brought(path, similarity) for path in (anchor_vectors, corpus_vectors))
+        if anchors.dimensions != texts.dimensions:
+            where = f"{anchor_vectors} has {anchors.dimensions} numbers a vector, {corpus_vectors} {texts.dimensions}"
+            raise InputError("the vectors of anchors and corpus differ in length", where, "take both from one model")
+    else:
+        text_side = Encoder(model, corpus_prompt)
+        anchor_side = text_side if anchor_prompt == corpus_prompt else Encoder(model, anchor_prompt)
+        record["model"] = text_side.named
+
+        def asked() -> Iterator[pl.Series]:
+            yield from (frame["anchor"] for frame in inputs(1 << 14))
+
+        def others() -> Iterator[pl.Series]:
+            for frame in inputs(1 << 14):
+                yield from (frame[name].alias("text") for name in columns if name in frame.columns)
+            if store is not None:
+                yield from (batch["text"] for batch in store.batches())
+
+        limit = max_memory // 8
+        anchors = Lookup(encoded(anchor_side, asked(), scratch / "anchors", limit, phase), "text", similarity)
+        texts = Lookup(encoded(text_side, others(), scratch / "texts", limit, phase), "text", similarity)
+    if store is None or corpus is None:
+        return Space(anchors, texts, record=record)
+    phase("laying out the corpus's vectors")
+    return Space(anchors, texts, _laid_out(store, corpus, texts), record)
+
+
+# -- an encoder's cache --------------------------------------------------------------------------------------------------
+
+
+def encoded(encoder: Encoder, texts: Iterable[pl.Series], scratch: Path, limit_bytes: int, phase: Callable[[str], None]) -> Path:
+    """The folder of an encoder's vectors, with one for each of the texts. Null has none.
+
+    One encodes at a time; another who wants the same waits, and finds it done. phase: told how many texts there are to do.
+    """
+    folder = cache_root() / f"vectors-{rng.blake('vectors 1', encoder.fingerprint)}"
+    with storage(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = hold(folder / "lock")
+    try:
+        for path in folder.iterdir():  # of one who was killed
+            whole = path.name == "lock" or path.name.endswith(_KEYS) or path.with_name(path.name.removesuffix(_ROWS) + _KEYS).exists()
+            if not whole:
+                path.unlink()
+        known = _Opened(folder).keys
+        parts = Partitioner(scratch, limit_bytes)
+        for some in texts:
+            fresh = some.drop_nulls().unique(maintain_order=True)
+            fresh = fresh.filter(pl.Series(known.find(rng.strings128(fresh)) < 0))
+            if len(fresh):
+                parts.add(pl.DataFrame({"text": fresh}), rng.strings128(fresh)[0])
+        _encode(encoder, parts, folder, phase)
+    finally:
+        os.close(lock)
+    _open.cache_clear()
+    return folder
+
+
+def _distinct(parts: Partitioner) -> Iterator[pl.DataFrame]:
+    """Each text once, in the order of the digests."""
+    for part, _ in parts.parts():
+        once = part.unique("text", maintain_order=True)
+        high, low = rng.strings128(once["text"])
+        yield once[np.lexsort((low, high))]
+
+
+def _encode(encoder: Encoder, parts: Partitioner, folder: Path, phase: Callable[[str], None]) -> None:
+    waiting: list[tuple[pl.Series, F32]] = []
+    begun = time.monotonic()
+    done, most = 0, parts.rows
+    for block in evenly(_distinct(parts), _BLOCK):
+        if not block.height:
+            continue
+        phase(f"encoding, {done:,} texts of at most {most:,}")
+        waiting.append((block["text"], encoder.encode(block["text"].to_list())))
+        done += block.height
+        if time.monotonic() - begun >= _SHARD_SECONDS or sum(len(one) for one, _ in waiting) >= _SHARD_ROWS:
+            _shard(folder, waiting)
+            waiting, begun = [], time.monotonic()
+    if waiting:
+        _shard(folder, waiting)
+    if done:
+        _log.info("%s texts were encoded", f"{done:,}")
+
+
+def _shard(folder: Path, parts: list[tuple[pl.Series, F32]]) -> None:
+    """Write texts' vectors; with its keys in place a shard is whole."""
+    rows = np.concatenate([vectors for _, vectors in parts])
+    if not rows.size:
+        raise InputError("the model gave vectors of no numbers", mend="use another model")
+    name = f"{time.time_ns():020d}-{uuid.uuid4().hex[:8]}"
+    keys = np.stack(rng.strings128(pl.concat([texts for texts, _ in parts])))
+    with storage(folder):
+        for suffix, data in ((_ROWS, rows), (_KEYS, keys)):
+            part = folder / f"{name}{suffix}.part"
+            with part.open("wb") as out:
+                np.save(out, data, allow_pickle=False)
+                out.flush()
+                os.fsync(out.fileno())
+            part.rename(folder / f"{name}{suffix}")
+
+
+# -- vectors that the user brings -------------------------------------------------------------------------------------
+
+
+def _brought(path: Path, similarity: str) -> Lookup:
+    """The vectors of a file, by id or by text. Read once for each content; an .npy is mapped where it lies."""
+    if not path.is_file():
+        raise InputError(f"there is no file {path}", mend="check the path")
+    npy = path.suffix == ".npy"
+    ids = path.with_suffix(".ids") if npy else path
+    if not ids.is_file():
+        raise InputError(f"{path} has no ids", f"{ids} is not there", "write the ids of its rows there, one a line, in their order")
+    key = rng.blake("brought 1", file_digest(path), file_digest(ids), str(path.resolve()) if npy else "")
+    folder = cached(f"vectors-{key}", lambda new: _write_npy(path, ids, new) if npy else _write_table(path, new))
+    by: Literal["text", "id"] = "text" if (folder / "by-text").exists() else "id"
+    if similarity == "cosine" and (folder / "zero").exists():
+        where = f"{path}: {(folder / 'zero').read_text(encoding='utf-8')}"
+        raise InputError("a vector is zero and has no direction", where, "leave the row out, or pass --similarity dot")
+    return Lookup(folder, by, similarity)
+
+
+def _write_npy(path: Path, ids: Path, folder: Path) -> None:
+    try:
+        rows = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise InputError(f"{path} is not readable as .npy", str(error), "write it by numpy.save, without objects") from error
+    if rows.ndim != 2 or rows.dtype.kind != "f":
+        raise InputError(f"{path} holds no vectors", f"an array of {rows.dtype}, shape {rows.shape}", "a row a text, of floats")
+    try:
+        names = ids.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{ids} is not UTF-8", str(error), "write the ids as UTF-8, one a line") from error
+    if len(names) != len(rows):
+        raise InputError("vectors and ids differ in number", f"{path} has {len(rows):,} rows, {ids} {len(names):,} lines", "mend either")
+    _checked(rows, pl.Series(names, dtype=pl.String), str(path), folder)
+    with storage(folder):
+        (folder / f"0{_ROWS}").symlink_to(path.resolve())
+        np.save(folder / f"0{_KEYS}", np.stack(rng.strings128(pl.Series(names, dtype=pl.String))), allow_pickle=False)
+
+
+def _write_table(path: Path, folder: Path) -> None:
+    """Copy a table's vectors into shards. One that has both an id and a text is known by its id."""
+    from negforge.tables import open_sources
+
+    width = number = 0
+    seen: list[rng.U64] = []
+    for source in open_sources(str(path)):
+        for frame in source.batches(_ROWS_A_COPY):
+            by = next((name for name in ("id", "_id", "text") if name in frame.columns), None)
+            if by is None or "vector" not in frame.columns:
+                missing = "vector" if by is not None else "id"
+                raise InputError(f"column '{missing}' is not in {path}", f"it has {', '.join(frame.columns)}", "name it so: id, vector")
+            if not frame.height:
+                continue
+            keys = frame[by].cast(pl.String)
+            rows = _numbers(frame["vector"], keys, str(path), width)
+            width = rows.shape[1]
+            _checked(rows, keys, str(path), folder)
+            if by == "text":
+                (folder / "by-text").touch()
+            lanes = rng.strings128(keys)
+            seen.append(lanes[0])
+            with storage(folder):
+                np.save(folder / f"{number:06d}{_ROWS}", rows, allow_pickle=False)
+                np.save(folder / f"{number:06d}{_KEYS}", np.stack(lanes), allow_pickle=False)
+            number += 1
+    if not number:
+        raise InputError(f"{path} holds no vectors", mend="give a row for each text")
+
+
+def _numbers(column: pl.Series, keys: pl.Series, path: str, width: int) -> F32:
+    """A column of lists as rows of numbers, all as long as `width`, if that is above 0."""
+    if isinstance(column.dtype, pl.Array):
+        column = column.arr.to_list()
+    if not isinstance(column.dtype, pl.List) or not (column.dtype.inner.is_numeric() or column.dtype.inner == pl.Null):
+        raise InputError(f"column 'vector' of {path} holds no vectors", f"it is of {column.dtype}", "write each as a list of numbers")
+    sizes = column.list.len().fill_null(0)
+    wanted = width or int(sizes[0])
+    odd = (sizes != wanted).arg_true() if wanted else pl.Series([0])
+    if len(odd):
+        row = int(odd[0])
+        where = f"{path}, row of {keys[row]!r}: {sizes[row]}, where {wanted} are expected" if wanted else f"{path}, row of {keys[row]!r}"
+        raise InputError("a vector has another length" if wanted else "a vector is empty", where, "encode all texts by one model")
+    flat = column.explode()
+    if flat.null_count():
+        row = int(flat.is_null().arg_true()[0]) // wanted
+        raise InputError("a vector holds a null", f"{path}, row of {keys[row]!r}", "mend or leave out the row")
+    return flat.cast(pl.Float32).to_numpy().reshape(-1, wanted)
+
+
+def _checked(rows: F32, keys: pl.Series, path: str, folder: Path) -> None:
+    """Raise InputError for a vector with NaN or infinity, and write down the first that is zero."""
+    for start in range(0, len(rows), _ROWS_A_COPY):
+        part = np.asarray(rows[start : start + _ROWS_A_COPY], dtype=np.float32)
+        sound = np.isfinite(part).all(axis=1)
+        if not sound.all():
+            row = start + int(np.flatnonzero(~sound)[0])
+            raise InputError("a vector holds NaN or infinity", f"{path}, row {row + 1}, of {keys[row]!r}", "mend or leave out the row")
+        zero = ~part.any(axis=1)
+        if zero.any() and not (folder / "zero").exists():
+            row = start + int(np.flatnonzero(zero)[0])
+            (folder / "zero").write_text(f"row {row + 1}, of {keys[row]!r}", encoding="utf-8")
+
+
+# -- the corpus in one piece -------------------------------------------------------------------------------------------
+
+
+def _laid_out(store: CorpusStore, corpus: Corpus, texts: Lookup) -> Path:
+    """The vectors of a corpus in the order of its rows, as they are compared, in one file that is memory-mapped."""
+    key = rng.blake("matrix 1", corpus.digest, texts.folder.name, texts.similarity)
+    return cached(f"matrix-{key}", lambda folder: _lay_out(store, texts, folder)) / "rows.npy"
+
+
+def _lay_out(store: CorpusStore, texts: Lookup, folder: Path) -> None:
+    width = texts.dimensions
+    with storage(folder):
+        made = np.lib.format.open_memmap(folder / "rows.npy", mode="w+", dtype=np.float32, shape=(store.size, width))
+        done = 0
+        for batch in store.batches():
+            for piece in batch.iter_slices(_ROWS_A_COPY):
+                rows, there = texts.take(piece["text"], piece["id"])
+                if texts.by == "id" and not there.all():
+                    missing = piece["id"][int(np.flatnonzero(~there)[0])]
+                    raise InputError(f"the corpus's text {missing!r} has no vector", "--corpus-vectors", "give one for every text")
+                made[done : done + piece.height] = rows
+                done += piece.height
+        made.flush()
+        with contextlib.suppress(AttributeError):
+            del made

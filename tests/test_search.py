@@ -1,0 +1,62 @@
+"""The best vectors: exact, with ties by row, whatever the blocks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from negforge import search
+from negforge.search import DECIMALS, best
+
+
+def by_hand(queries: search.F32, corpus: search.F32, k: int) -> search.I64:
+    """Every score in double precision, sorted whole."""
+    scores = np.round((queries.astype(np.float64)[:, None, :] * corpus[None]).sum(axis=2), DECIMALS)
+    return np.lexsort((np.broadcast_to(np.arange(len(corpus)), scores.shape), -scores), axis=1)[:, :k]
+
+
+def vectors(rows: int, seed: int, dimensions: int = 8) -> search.F32:
+    """Random vectors of length 1."""
+    made = np.random.default_rng(seed).standard_normal((rows, dimensions)).astype(np.float32)
+    scaled: search.F32 = made / np.linalg.norm(made, axis=1, keepdims=True)
+    return scaled
+
+
+@given(st.integers(0, 40), st.integers(0, 60), st.integers(1, 70), st.integers(1, 70), st.integers(0, 5), st.booleans())
+def test_it_finds_what_a_whole_sort_finds(asked: int, size: int, k: int, block: int, seed: int, repeat: bool) -> None:
+    """Any number of queries, texts and wanted ones, any block of the corpus, with and without texts that tie."""
+    corpus, queries = vectors(size, seed), vectors(asked, seed + 1)
+    if repeat and size:
+        corpus[: size // 2 + 1] = corpus[0]
+    found = best(queries, corpus, k, corpus_rows=block)
+    assert found.rows.shape == (asked, min(k, size))
+    assert (found.rows == by_hand(queries, corpus, k)).all()
+
+
+def test_more_ties_than_are_looked_at_twice_are_cut_by_row() -> None:
+    """500 copies of one text: the first rows stand, not those that a block happened to hold."""
+    corpus = vectors(3000, 1, 64)
+    corpus[1000:1500] = corpus[1000]
+    found = best(corpus[1000:1001], corpus, 40, corpus_rows=700)
+    assert found.rows[0].tolist() == list(range(1000, 1040))
+    assert (found.scores[0] == found.scores[0, 0]).all()
+
+
+@pytest.mark.parametrize("rows", [1, 7, 300])
+def test_batches_have_no_say(rows: int) -> None:
+    """A query's list and scores are the same to the last bit, alone or among others."""
+    corpus, queries = vectors(20_000, 3, 48), vectors(600, 4, 48)
+    whole = best(queries, corpus, 30)
+    parts = [best(queries[start : start + rows], corpus, 30, corpus_rows=4096) for start in range(0, len(queries), rows)]
+    assert (np.concatenate([part.rows for part in parts]) == whole.rows).all()
+    assert (np.concatenate([part.scores for part in parts]) == whole.scores).all()
+
+
+def test_inner_products_of_any_size_are_ordered() -> None:
+    """Without length 1, too: what single precision may be off grows with the vectors."""
+    corpus = vectors(5000, 5, 32) * 1000
+    corpus[:60] = corpus[0] + np.linspace(0, 1e-3, 60, dtype=np.float32)[:, None]
+    queries = vectors(20, 6, 32) * 50
+    assert (best(queries, corpus, 25, corpus_rows=999).rows == by_hand(queries, corpus, 25)).all()
