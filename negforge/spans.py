@@ -39,6 +39,11 @@ def spans(text: str, words: int) -> list[Span]:
     return found
 
 
+def sentences(text: str, words: int) -> list[Span]:
+    """The sentences of a text, as (start, end) in characters; one of more words than that is cut between words."""
+    return [(start, end) for start, end, _ in _pieces(text, words)]
+
+
 def _pieces(text: str, words: int) -> Iterator[tuple[int, int, int]]:
     """The sentences of a text, cut where they have more words: start, end, number of words."""
     ends = [match.end() for match in _END.finditer(text)]
