@@ -118,6 +118,40 @@ def _against(ours: Cost, other: Cost) -> str:
     )
 
 
+def dense(folder: Path, scale: Scale) -> list[Row]:
+    """Mining by vectors that are there, against sentence-transformers on the same: search, thresholds and rows."""
+    rows, queries = scale.passages, scale.queries * 20
+    work("make_vectors", folder=folder, rows=rows, queries=queries, dimensions=384)
+    os.environ["NEGFORGE_CACHE"] = str(folder / "cache")
+    mined, kept = folder / "dense.parquet", folder / "dense-kept.parquet"
+
+    def fresh() -> None:
+        shutil.rmtree(folder / "cache", ignore_errors=True)
+        for path in (mined, kept):
+            path.unlink(missing_ok=True)
+
+    pairs, corpus = folder / "vector-pairs.parquet", folder / "vector-corpus.parquet"
+    given = ("--corpus-vectors", folder / "corpus.npy", "--anchor-vectors", folder / "anchors.npy", "--depth", "50")
+    fresh()
+    line = ("generate", "mine.dense", pairs, "--corpus", corpus, *given, "-n", "50", "-o", mined)
+    search = command(line)
+    limits = command(("filter", "margin", mined, "--by", "dense", "--relative-margin", "0.05", "-o", kept))
+    ours = search.seconds + limits.seconds
+    peak = max(search.anon_mib, limits.anon_mib)
+    about = f"{queries:,} queries over {rows:,} passages, 384 numbers each"
+    text = f"{ours:.2f} s, of which the filter {limits.seconds:.2f}; peak {peak:.0f} MiB anonymous, {search.rss_mib:.0f} resident"
+    found = [row(f"(f) mine.dense, filter margin, {about}, 50 candidates kept with scores", text)]
+    if util.find_spec("sentence_transformers"):
+        other = work("sentence_transformers", folder=folder, num_negatives=5, relative_margin=0.05)
+        ratio, share = ours / other.seconds, peak / other.anon_mib
+        told = f"{seconds(other)}, peak {other.anon_mib:.0f} MiB: ours is {ratio:.2f}x its CPU, {share:.2f}x its memory"
+        met = ratio <= 1 and share <= 0.1
+        found.append(
+            row("(f) sentence-transformers mine_hard_negatives, 5 negatives", told, "1x, 0.1x", met=met, ratio=ratio, memory=share)
+        )
+    return found
+
+
 def flat(folder: Path, scale: Scale) -> list[Row]:
     """Cost a row and peak memory of a row-local stage and of a global one, over sizes."""
     found = []
@@ -180,7 +214,14 @@ def start(_: Path, scale: Scale) -> list[Row]:
     return found
 
 
-ROWS: dict[str, Callable[[Path, Scale], list[Row]]] = {"perturb": perturb, "mining": mining, "start": start, "flat": flat, "large": large}
+ROWS: dict[str, Callable[[Path, Scale], list[Row]]] = {
+    "perturb": perturb,
+    "mining": mining,
+    "dense": dense,
+    "start": start,
+    "flat": flat,
+    "large": large,
+}
 
 
 def about() -> str:

@@ -162,6 +162,77 @@ def bm25s(passages: str, pairs: str, depth: int) -> dict[str, Any]:
     return {"cpu_seconds": time.process_time() - begun, "index_seconds": indexed, "found": int(rows.size)}
 
 
+def make_vectors(folder: str, rows: int, queries: int, dimensions: int) -> dict[str, Any]:
+    """A corpus, pairs that ask for some of it, and vectors of both: in clusters, each anchor near its positive, as an encoder has them."""
+    import numpy as np
+    import polars as pl
+
+    place, draw = Path(folder), np.random.default_rng(7)
+    themes = draw.standard_normal((max(2, rows // 50), dimensions)).astype(np.float32)
+    texts = themes[draw.integers(0, len(themes), rows)] + 0.8 * draw.standard_normal((rows, dimensions)).astype(np.float32)
+    chosen = draw.permutation(rows)[:queries]
+    anchors = texts[chosen] + 0.9 * draw.standard_normal((queries, dimensions)).astype(np.float32)
+    ids = [f"d{number:08d}" for number in range(rows)]
+    names = [f"q{number:07d}" for number in range(queries)]
+    words = [f"passage number {number}" for number in range(rows)]
+    pl.DataFrame({"id": ids, "text": words}).write_parquet(place / "vector-corpus.parquet")
+    right = {"positive": [words[one] for one in chosen], "positive_id": [ids[one] for one in chosen]}
+    pairs = pl.DataFrame({"id": names, "anchor_id": names, "anchor": [f"query number {number}" for number in range(queries)], **right})
+    pairs.write_parquet(place / "vector-pairs.parquet")
+    for name, data, keys in (("corpus", texts, ids), ("anchors", anchors, names)):
+        np.save(place / f"{name}.npy", data)
+        (place / f"{name}.ids").write_text("\n".join(keys) + "\n", encoding="utf-8")
+    return {}
+
+
+def sentence_transformers(folder: str, num_negatives: int, relative_margin: float) -> dict[str, Any]:
+    """Its `mine_hard_negatives` on vectors that are there: a model that only looks them up."""
+    import contextlib
+    import io
+
+    import datasets
+    import numpy as np
+    import polars as pl
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.util import mine_hard_negatives
+
+    place = Path(folder)
+    corpus, pairs = pl.read_parquet(place / "vector-corpus.parquet"), pl.read_parquet(place / "vector-pairs.parquet")
+
+    class Stub(SentenceTransformer):  # type: ignore[misc]
+        """Gives the vectors of the files."""
+
+        def encode_document(self, texts: list[str], **_: Any) -> Any:
+            """Those of the corpus."""
+            return _scaled(np.load(place / "corpus.npy"))
+
+        def encode_query(self, texts: list[str], **_: Any) -> Any:
+            """Those of the anchors."""
+            return _scaled(np.load(place / "anchors.npy"))
+
+    model = Stub(modules=[], device="cpu")
+    model.similarity_fn_name = "cosine"
+    given = datasets.Dataset.from_dict({"anchor": pairs["anchor"].to_list(), "positive": pairs["positive"].to_list()})
+    begun = time.process_time()
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        made = mine_hard_negatives(
+            given,
+            model,
+            corpus=corpus["text"].to_list(),
+            num_negatives=num_negatives,
+            relative_margin=relative_margin,
+            sampling_strategy="top",
+            verbose=False,
+        )
+    return {"cpu_seconds": time.process_time() - begun, "rows": len(made)}
+
+
+def _scaled(rows: Any) -> Any:
+    import numpy as np
+
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
 def modules(line: list[str]) -> dict[str, Any]:
     """Run a line of the command, and say which modules it loaded."""
     import contextlib
