@@ -11,7 +11,7 @@ from typing import Any
 from negforge import rng
 from negforge.answers import asked, blamed
 from negforge.options import UNRECORDED, Settings
-from negforge.records import Table
+from negforge.records import Over, Table
 from negforge.registry import Operator
 
 
@@ -51,12 +51,22 @@ def accepts(function: Callable[..., Any], offered: Mapping[str, Any]) -> dict[st
 
 
 def prepare(
-    operator: Operator, options: dict[str, Any], settings: Settings, sides: Mapping[str, Table], scratch: Path, memory: int
+    operator: Operator,
+    options: dict[str, Any],
+    settings: Settings,
+    sides: Mapping[str, Table],
+    scratch: Path,
+    memory: int,
+    over: Over = map,
 ) -> Prepared:
-    """Run an operator's `prepare`, if it has one, and take the digest of all that changes its rows."""
+    """Run an operator's `prepare`, if it has one, and take the digest of all that changes its rows.
+
+    scratch: where it may leave files for its state. To one of ours it is empty, or as it left it when a run before had it
+    prepare the same and was broken off later.
+    """
     state = None
     if operator.prepare is not None:
-        offered = {**settings.model_dump(), **options, **sides, "scratch": scratch, "max_memory": memory}
+        offered = {**settings.model_dump(), **options, **sides, "scratch": scratch, "max_memory": memory, "over": over}
         with blamed(operator):
             state = operator.prepare(**accepts(operator.prepare, offered))
     return Prepared(operator, options, settings, state, rng.json_digest(recorded(operator, options, settings, sides)))
