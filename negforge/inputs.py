@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -13,13 +14,15 @@ from numpy.typing import NDArray
 
 from negforge import rng
 from negforge.badrows import PLACE, BadRows
-from negforge.engine import NARROW_BYTES, Partitioner, Spool
+from negforge.engine import NARROW_BYTES, Partitioner, Spool, storage
 from negforge.errors import InputError, UsageError, did_you_mean, listed
 from negforge.formats import fitted, merged, named, without_null
+from negforge.journal import Kept
 from negforge.records import Kind, Table, check_collisions, conform, typed_empty
 from negforge.sinks import split_dropped
 from negforge.tables import History, Source, open_sources
 
+_GONE = "gone.npy"
 _ROWS_A_GATHER = 1 << 14
 _SHIFT = np.uint64(24)  # row numbers up to 2^40, in the top bits that partitions look at
 
@@ -117,11 +120,11 @@ def located(source: Source, bad: BadRows) -> Source:
     return replace(source, batches=batches) if bad.most else source
 
 
-def open_input(sources: list[Source], kind: Kind, folder: Path, *, limit_bytes: int, twice: bool = False) -> Input:
+def open_input(sources: list[Source], kind: Kind, folder: Path | Kept, *, limit_bytes: int, twice: bool = False) -> Input:
     """The sources as one table of the kind.
 
     Foreign rows are conformed and their ids checked; so are the ids of several sources together. `twice` says that the
-    table will be read more than once. Raises InputError for another kind or an id with two contents.
+    table will be read more than once. folder: see `check_ids`. Raises InputError for another kind or an id with two contents.
     """
     refuse_kinds(sources, kind)
     if len(sources) == 1 and sources[0].kind:
@@ -129,13 +132,17 @@ def open_input(sources: list[Source], kind: Kind, folder: Path, *, limit_bytes: 
         one = Input(kind, _never_empty(source, kind), source.clustered, source.history, rows=source.rows)
         if not (twice and source.once):
             return one
-        folder.mkdir(parents=True, exist_ok=True)
-        spool = Spool(folder / "input.arrow")
+        spool = Spool(_kept(folder).path / "input.arrow")
         for frame in one.batches(1 << 16):
             spool.add(frame)
         return Input(kind, _spooled(spool, kind), source.clustered, source.history, rows=spool.rows)
     names = [source.name for source in sources]
-    return check_ids((_conformed(source, kind) for source in sources), kind, folder, limit_bytes, [s.history for s in sources], names)
+    parts = (_conformed(source, kind) for source in sources)
+    return check_ids(parts, kind, folder, limit_bytes, [s.history for s in sources], names)
+
+
+def _kept(folder: Path | Kept) -> Kept:
+    return folder if isinstance(folder, Kept) else Kept(folder, lasts=False)
 
 
 def refuse_kinds(sources: list[Source], kind: Kind) -> None:
@@ -182,6 +189,16 @@ class _Piece:
     first: int
     row: int
 
+    @classmethod
+    def left(cls, folder: Path, note: dict[str, Any]) -> _Piece:
+        """The piece that `note` gave."""
+        spool = Spool(folder / note["spool"], note["rows"])
+        return cls(spool, dict(next(spool.batches(1)).schema), note["source"], note["first"], note["row"])
+
+    def note(self) -> dict[str, Any]:
+        """What JSON has of it."""
+        return {"spool": self.spool.path.name, "rows": self.spool.rows, "source": self.source, "first": self.first, "row": self.row}
+
     def place(self, row: int) -> str:
         """A row's place in words."""
         return f"row {row - self.first + self.row + 1}" + (f" of {self.source}" if self.source else "")
@@ -190,10 +207,12 @@ class _Piece:
 def check_ids(
     parts: Iterator[Iterator[pl.DataFrame]],
     kind: Kind,
-    folder: Path,
+    folder: Path | Kept,
     limit_bytes: int,
     histories: list[History],
     names: Sequence[str] = (),
+    *,
+    more: Callable[[], dict[str, Any]] = dict,
 ) -> Input:
     """Conformed rows of several sources as one table: equal rows collapse, an id with two contents is an error.
 
@@ -201,9 +220,45 @@ def check_ids(
     were made may differ in these, and so may a corpus's, read from rows that repeat a text beside what is said of it: they
     collapse to the one of the smallest hash, whatever the order of the rows.
     Frames may differ in columns; the table has them all. names: of the sources, for messages.
-    Only (row number, id hash, content hashes) is held, in partitions; the rows wait on disk.
+    Only (row number, id hash, content hashes) is held, in partitions; the rows wait on disk. Where a run before left them whole,
+    `parts` are not read. more: what the note about them is to say besides.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    kept = _kept(folder)
+    if kept.note is not None:
+        pieces = [_Piece.left(kept.path, one) for one in kept.note["pieces"]]
+        gone, histories = np.load(kept.path / _GONE), kept.note["histories"]
+    else:
+        pieces, gone = _checked(parts, kind, kept.path, limit_bytes, names)
+        if kept.lasts:
+            with storage(kept.path):
+                np.save(kept.path / _GONE, gone)
+            kept.leave({"pieces": [piece.note() for piece in pieces], "histories": histories, **more()})
+    schema = _common_schema(pieces) or dict(typed_empty(kind, list(kind.required)).schema)
+
+    def batches(rows: int) -> Iterator[pl.DataFrame]:
+        some = False
+        for piece in pieces:
+            start = piece.first
+            for frame in piece.spool.batches(rows):
+                mask = gone[start : start + frame.height]
+                start += frame.height
+                once = frame.filter(pl.Series(~mask)) if mask.any() else frame
+                if once.height:
+                    some = True
+                    yield aligned(once, schema)
+        if not some:
+            yield pl.DataFrame(schema=schema)
+
+    shared = histories[0] if histories and all(history == histories[0] for history in histories) else []
+    history = shared or [entry for one in histories for entry in one]
+    collapsed = int(gone.sum())
+    return Input(kind, batches, False, history, collapsed, len(gone) - collapsed)
+
+
+def _checked(
+    parts: Iterator[Iterator[pl.DataFrame]], kind: Kind, folder: Path, limit_bytes: int, names: Sequence[str]
+) -> tuple[list[_Piece], NDArray[np.bool_]]:
+    """The rows on disk, and which of them repeat another."""
     pieces: list[_Piece] = []
     narrow = Partitioner(folder / "ids", min(limit_bytes, NARROW_BYTES))
     done = 0
@@ -220,27 +275,7 @@ def check_ids(
             done += frame.height
     for piece in pieces:
         piece.spool.close()
-    gone = _repeated(narrow, pieces, kind, done)
-    schema = _common_schema(pieces) or dict(typed_empty(kind, list(kind.required)).schema)
-
-    def batches(rows: int) -> Iterator[pl.DataFrame]:
-        some = False
-        for piece in pieces:
-            start = piece.first
-            for frame in piece.spool.batches(rows):
-                mask = gone[start : start + frame.height]
-                start += frame.height
-                kept = frame.filter(pl.Series(~mask)) if mask.any() else frame
-                if kept.height:
-                    some = True
-                    yield aligned(kept, schema)
-        if not some:
-            yield pl.DataFrame(schema=schema)
-
-    shared = histories[0] if histories and all(history == histories[0] for history in histories) else []
-    history = shared or [entry for one in histories for entry in one]
-    collapsed = int(gone.sum())
-    return Input(kind, batches, False, history, collapsed, done - collapsed)
+    return pieces, _repeated(narrow, pieces, kind, done)
 
 
 def _hashes(frame: pl.DataFrame, kind: Kind, done: int) -> tuple[pl.DataFrame, rng.U64]:
@@ -352,9 +387,8 @@ def limited(table: Input, limit: int | None) -> Input:
     return Input(table.kind, batches, table.clustered, table.history, table.collapsed)
 
 
-def side_table(kind: type[Table], spec: str | pl.DataFrame, folder: Path, limit_bytes: int) -> Table:
+def side_table(kind: type[Table], spec: str | pl.DataFrame, folder: Path | Kept, limit_bytes: int) -> Table:
     """A side input, read as often as wanted, with the digest of its content."""
-    folder.mkdir(parents=True, exist_ok=True)
     opened = open_input(sources_of([spec]), kind.kind, folder, limit_bytes=limit_bytes, twice=True)
     return table_of(kind, opened)
 

@@ -6,10 +6,12 @@ import contextlib
 import functools
 import itertools
 import json
+import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar, cast
+from types import TracebackType
+from typing import Any, NamedTuple, Self, TypeVar, cast
 
 import polars as pl
 
@@ -58,9 +60,17 @@ class Journal:
             numbered = enumerate(self._segments)
             kept = {path for number, one in numbered for path in (self._said(number), *(self._table(number, at) for at in one["tables"]))}
             for path in folder.iterdir():
-                if path not in kept:
+                if path not in kept and not path.is_dir():
                     path.unlink()
         self.rows = sum(result["rows_in"] for segment in self._segments for result in segment["results"])
+
+    def part(self, name: str) -> Journal:
+        """The journal of a part of the stage, which lies in this one's folder."""
+        return Journal(self._folder / name)
+
+    def kept(self, name: str) -> Kept:
+        """What the stage makes once and needs to its end, in this one's folder."""
+        return Kept(self._folder / name)
 
     def _table(self, number: int, place: int | str) -> Path:
         return self._folder / f"{number:05d}-{place}.arrow"
@@ -161,6 +171,53 @@ class Journal:
             write_atomically(self._said(len(self._segments)), json.dumps(segment).encode())
         self._segments.append(segment)
         self._spools, self._schemas, self._results, self._bytes = {}, {}, [], 0
+
+
+class Kept:
+    """A folder that is filled once, by this run or by one that was broken off: it is empty, or whole, byte for byte.
+
+    note: what was said of it when it was left as whole, as JSON has it; None until then. lasts: whether another run may find it.
+    """
+
+    def __init__(self, path: Path, *, lasts: bool = True) -> None:
+        self.path, self.lasts = path, lasts
+        self._said = path / "whole.json"
+        self.note: dict[str, Any] | None = self._found() if lasts else None
+        with storage(path):
+            if lasts and self.note is None and path.exists():
+                shutil.rmtree(path)
+            path.mkdir(parents=True, exist_ok=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if kind is not None and self.note is None and self.lasts:  # half of it is of no use, and the disk may be full of it
+            shutil.rmtree(self.path, ignore_errors=True)
+
+    def leave(self, note: dict[str, Any]) -> None:
+        """Say that all is there."""
+        self.note = note
+        if self.lasts:
+            with storage(self.path):
+                for path in self._files():
+                    sync(path)
+                write_atomically(self._said, json.dumps({"files": self._digests(), "note": note}).encode())
+
+    def _files(self) -> list[Path]:
+        return sorted(path for path in self.path.rglob("*") if path.is_file() and path != self._said)
+
+    def _digests(self) -> dict[str, str]:
+        return {str(path.relative_to(self.path)): sha256(path) for path in self._files()}
+
+    def _found(self) -> dict[str, Any] | None:
+        """The note of a folder whose files are those that it was left with, or None."""
+        try:
+            said = json.loads(self._said.read_text(encoding="utf-8"))
+            note: dict[str, Any] = said["note"]
+            return note if said["files"] == self._digests() else None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
 
 
 def _measured(work: Callable[[pl.DataFrame], tuple[Made, Counts]], batch: pl.DataFrame) -> tuple[int, tuple[Made, Counts]]:

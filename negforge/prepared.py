@@ -12,7 +12,7 @@ from negforge import rng
 from negforge.answers import asked, blamed
 from negforge.corpus import file_digest
 from negforge.options import UNRECORDED, Settings
-from negforge.records import Table
+from negforge.records import Over, Table
 from negforge.registry import Operator
 
 
@@ -59,16 +59,19 @@ def prepare(
     sides: Mapping[str, Table],
     scratch: Path,
     memory: int,
+    over: Over = map,
     **more: Any,
 ) -> Prepared:
     """Run an operator's `prepare`, if it has one, and take the digest of all that changes its rows.
 
-    more: what else a `prepare` may have parameters for: `generator`, the name of the one a verifier runs after; `inputs`, the whole
-    input, as a function that gives its kept rows in frames of at most so many; `phase`, told what is being done.
+    scratch: where it may leave files for its state. To one of ours it is empty, or as it left it when a run before had it
+    prepare the same and was broken off later. more: what else a `prepare` may have parameters for: `generator`, the name of the one
+    a verifier runs after; `inputs`, the whole input, as a function that gives its kept rows in frames of at most so many; `phase`,
+    told what is being done.
     """
     state = None
     if operator.prepare is not None:
-        offered = {**settings.model_dump(), **options, **sides, "scratch": scratch, "max_memory": memory, **more}
+        offered = {**settings.model_dump(), **options, **sides, "scratch": scratch, "max_memory": memory, "over": over, **more}
         with blamed(operator):
             state = operator.prepare(**accepts(operator.prepare, offered))
     # A model is recorded by what it is: the state alone knows that.

@@ -304,6 +304,7 @@ def kinds_of(columns: Iterable[str]) -> list[Kind]:
 
 
 Batches = Callable[[int], Iterator[pl.DataFrame]]
+Over = Callable[[Callable[[pl.DataFrame], pl.DataFrame], Iterable[pl.DataFrame]], Iterable[pl.DataFrame]]  # as `map`
 
 
 class Table:

@@ -39,7 +39,7 @@ from negforge.inputs import (
     side_table,
     sources_of,
 )
-from negforge.journal import Journal, Made, Result
+from negforge.journal import Journal, Kept, Made, Result
 from negforge.labels import column_of, labelled, standing, without_refuted
 from negforge.layouts import known_right
 from negforge.options import Settings, check, settings_of
@@ -308,6 +308,10 @@ class _Run:
         mapped = ordered_map if self.journal is None else self.journal.mapped
         return mapped(work, batches, workers)
 
+    def _kept(self, name: str) -> Kept:
+        """A folder of the stage, in which a run that goes on finds what was whole."""
+        return Kept(self.scratch / name, lasts=False) if self.journal is None else self.journal.kept(name)
+
     # -- inputs ----------------------------------------------------------------------------------------------------
 
     def _open(self) -> Input:
@@ -324,7 +328,8 @@ class _Run:
                 _log.warning(
                     "%s is text: its dropped rows and its history are not read; between stages use .parquet, .arrow or a pipe", one
                 )
-        opened = open_input(sources, reads.kind, self.scratch / "in", limit_bytes=self.limit_bytes, twice=twice)
+        with self._kept("in") as kept:
+            opened = open_input(sources, reads.kind, kept, limit_bytes=self.limit_bytes, twice=twice)
         self.counts.collapsed = opened.collapsed
         self._input = opened
         if self.settings.limit is None:
@@ -335,16 +340,34 @@ class _Run:
     def _sides(self) -> dict[str, Table]:
         if self.operator.sides:
             self.progress.phase("reading " + " and ".join(f"--{name.replace('_', '-')}" for name in self.operator.sides))
-        return {
-            name: side_table(kind, self.stage.sides[name], self.scratch / f"side-{name}", self.limit_bytes)
-            for name, kind in self.operator.sides.items()
-        }
+        tables = {}
+        for name, kind in self.operator.sides.items():
+            with self._kept(f"side-{name}") as kept:
+                tables[name] = side_table(kind, self.stage.sides[name], kept, self.limit_bytes)
+        return tables
 
     def _prepare(self, table: Input) -> Prepared:
         sides = self._sides()
         self.progress.phase("preparing")
         more = {"inputs": limited(table, self.settings.limit).live, "phase": self.progress.phase}
-        return prepare(self.operator, self.stage.options, self.settings, sides, self._folder("state"), self.memory, **more)
+        return self._prepared(self.operator, self.stage.options, sides, "state", **more)
+
+    def _prepared(self, operator: Operator, options: dict[str, Any], sides: Mapping[str, Table], name: str, **more: Any) -> Prepared:
+        """An operator with its state; of one of ours, what was made of it before is not made again. name: of its folder."""
+        if self.journal is None or operator.tree.foreign or operator.prepare is None:
+            return prepare(operator, options, self.settings, sides, self._folder(name), self.memory, **more)
+        part = functools.partial(self.journal.part, f"{name}-rows")  # opened where it is wanted
+
+        def over(work: Callable[[pl.DataFrame], pl.DataFrame], batches: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+            return (made for made, _ in part().mapped(lambda batch: (work(batch), Counts()), batches, workers=1))
+
+        with self.journal.kept(name) as kept:
+            found = prepare(operator, options, self.settings, sides, kept.path, self.memory, over, **more)
+            if kept.note is None:
+                kept.leave({"unmatched": self.counts.unmatched})
+            elif kept.note["unmatched"]:
+                self.counts.unmatched = kept.note["unmatched"]
+        return found
 
     def _rows_a_batch(self, made: int = 1) -> int:
         """As many rows as are asked for, or fewer: with `made` rows of 4 KiB for each they must fit the memory of every worker."""
@@ -384,7 +407,12 @@ class _Run:
         self._record(recorded(self.operator, self.stage.options, self.settings, {}))
         places = self.places()
         names = [place.name if isinstance(place, Source) else str(place) for place in places]
-        table = check_ids(self._parts(places, kind), kind, self.scratch / "in", self.limit_bytes, [], names)
+        with self._kept("in") as kept:
+            if kept.note is not None:
+                self.counts.add(Counts.of(kept.note["counts"]))
+                self.bad.rows += [BadRow(*row) for row in kept.note["bad"]]
+                self.makes_ids = kept.note["makes_ids"]
+            table = check_ids(self._parts(places, kind), kind, kept, self.limit_bytes, [], names, more=self._said)
         self.counts.collapsed = table.collapsed
         if self.bad.rows:  # allowed and not made use of, it changes nothing
             self.entry["max_bad_rows"] = self.settings.max_bad_rows
@@ -407,6 +435,10 @@ class _Run:
                 yield lost
 
         return kind, False, frames()
+
+    def _said(self) -> dict[str, Any]:
+        """What reading found beside rows."""
+        return {"counts": self.counts.plain(), "bad": self.bad.rows, "makes_ids": self.makes_ids}
 
     def places(self) -> list[Path] | list[Source]:
         """What a reader reads: whole folders, or tables."""
@@ -490,8 +522,7 @@ class _Run:
             verifier = registry.find("verify", name)
             sides: dict[str, Table] = {side: known for side in verifier.sides if known is not None}
             options = check(verifier, {})[0]
-            folder = self._folder(f"verify-{name}")
-            verifiers.append(prepare(verifier, options, self.settings, sides, folder, self.memory, generator=self.operator.name))
+            verifiers.append(self._prepared(verifier, options, sides, f"verify-{name}", generator=self.operator.name))
         self._record(generator.record, verifiers=list(names))
         work = functools.partial(generate_batch, Generation(generator, tuple(verifiers)))
         source = limited(table, self.settings.limit)
@@ -556,9 +587,22 @@ class _Run:
 
     def _table(self, table: Input, prepared: Prepared) -> Iterator[pl.DataFrame]:
         """A narrow table of all kept rows is decided on, group by group; a second pass applies the decisions."""
+        source = limited(table, self.settings.limit)
+        with self._kept("decisions") as kept:
+            decided = Spool(kept.path / "decided.arrow", kept.note["rows"] if kept.note is not None else 0)
+            if kept.note is None:
+                for frame in self._decided(prepared, source):
+                    decided.add(frame)
+                decided.close()
+                kept.leave({"rows": decided.rows})
+        decisions = Decisions(self.scratch, self.limit_bytes)
+        for frame in decided.batches(1 << 16):
+            decisions.add(frame)
+        yield from self._apply(source, decisions)
+
+    def _decided(self, prepared: Prepared, source: Input) -> Iterator[pl.DataFrame]:
         from negforge.engine import Partitioner
 
-        source = limited(table, self.settings.limit)
         narrow = Partitioner(self.scratch / "narrow", min(self.limit_bytes, NARROW_BYTES))
         done = 0
         for keys, _ in self._over(functools.partial(keys_of, prepared), source.live(self._rows_a_batch()), workers=1):
@@ -566,11 +610,9 @@ class _Run:
             narrow.add(rows.drop("group"), keys["group"].to_numpy())
             done += keys.height
             self.progress.phase(f"comparing, {counted(done, 'row')}")
-        decisions = Decisions(self.scratch, self.limit_bytes)
         for part, group in narrow.parts():
             answer = prepared.call(self.operator.function, Negatives(part.with_columns(pl.Series("group", group))))
-            decisions.add(answers.decisions(self.operator, answer))
-        yield from self._apply(source, decisions)
+            yield answers.decisions(self.operator, answer)
 
     def _apply(self, source: Input, decisions: Decisions) -> Iterator[pl.DataFrame]:
         before: list[pl.DataFrame] = []

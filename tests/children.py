@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -118,9 +119,13 @@ def _write_job(job: dict[str, Any]) -> dict[str, Any]:
 def _run_job(job: dict[str, Any]) -> dict[str, Any]:
     """Run the pipeline file of a folder, a segment of a journal for each batch.
 
-    held: bytes of a frame that is read, at most. worked: rows that were conformed, keyed, or laid out for a trainer. added: rows of the input that it was done for.
+    held: bytes of a frame that is read, at most. worked: rows that were conformed, keyed, or laid out for a trainer. added: rows of
+    the input that it was done for. prepared: rows that were indexed as known positives, by `index`; and how often what is kept
+    whole was made, by its name. kept: killed as soon as what has that name is there. index: killed before so many rows are exceeded.
     """
-    from negforge import formats, runner
+    from negforge import formats, inputs, runner
+    from negforge.dedupe import exact
+    from negforge.verify import known_positive
 
     os.chdir(job["path"])
     os.environ["NEGFORGE_CACHE"] = job["cache"]
@@ -136,6 +141,31 @@ def _run_job(job: dict[str, Any]) -> dict[str, Any]:
             return inner(*args, **more)
 
         setattr(runner, name, functools.wraps(inner)(counted))
+    prepared: Counter[str] = Counter()
+
+    def tell(owner: Any, name: str, what: Callable[..., dict[str, int]]) -> None:
+        inner = getattr(owner, name)
+
+        def told(*args: Any, **more: Any) -> Any:
+            prepared.update(what(*args))
+            if prepared["index"] > job.get("index", prepared["index"]):
+                os.kill(os.getpid(), signal.SIGKILL)
+            return inner(*args, **more)
+
+        setattr(owner, name, functools.wraps(inner)(told))
+
+    tell(inputs, "_checked", lambda parts, kind, folder, *_: {folder.name: 1})
+    tell(known_positive, "_keys_of", lambda frame: {"index": frame.height})
+    tell(known_positive, "Partitioner", lambda folder, _: {folder.parent.name: 1})
+    tell(exact, "dedupe", lambda _: {"decisions": 1})
+    leave = journal.Kept.leave
+
+    def left(self: journal.Kept, note: dict[str, Any]) -> None:
+        leave(self, note)
+        if self.path.name == job.get("kept"):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    setattr(journal.Kept, "leave", left)  # noqa: B010 - mypy lets no method be replaced
     workers = {"workers": job.get("workers", 1)} if job.get("workers", 1) else {}
     add, added = journal.Journal.add, 0
 
@@ -148,7 +178,7 @@ def _run_job(job: dict[str, Any]) -> dict[str, Any]:
     reports = run_steps(load(job["file"], {**workers, "batch_size": job["batch"]}, []))
     made = [[one.counts, one.outcome.digests] for one in reports]
     skipped, resumed = sum(one.skipped for one in reports), sum(one.resumed for one in reports)
-    return {"skipped": skipped, "resumed": resumed, "worked": worked, "added": added, "made": made}
+    return {"skipped": skipped, "resumed": resumed, "worked": worked, "added": added, "made": made, "prepared": prepared}
 
 
 def _merge_job(job: dict[str, Any]) -> dict[str, Any]:

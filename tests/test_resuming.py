@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from negforge import journal, plugins, registry, resuming
 from negforge.corpus import file_digest
 from negforge.engine import ordered_map
-from negforge.journal import Journal
+from negforge.journal import Journal, Kept
 from negforge.pipeline import load, plan, run_steps
 from negforge.report import Counts, Report
 from negforge.store import Dataset
@@ -533,6 +533,101 @@ def test_a_stage_killed_while_it_reads_keys_or_lays_out_goes_on(tmp_path: Path, 
             assert (tmp_path / place / path.name).read_bytes() == path.read_bytes()
     assert kills >= 5
     assert resumed >= 1
+
+
+PREPARING = {
+    "generate": 'use = "generate perturb.number"\ninput = ["one.jsonl", "two.jsonl"]',
+    "mine": 'use = "generate mine.random"\ninput = ["one.jsonl", "two.jsonl"]\ncorpus = "texts.jsonl"\nnum_negatives = 2',
+    "verify": 'use = "verify known-positive"\ninput = "negatives.parquet"\npositives = "one.jsonl"',
+    "dedupe": 'use = "dedupe exact"\ninput = ["negatives.parquet", "others.parquet"]',
+    "beir": 'use = "ingest beir"\ninput = "beir"',
+}
+
+
+def preparing(here: Path, name: str) -> None:
+    """A stage that does much before its first row: it checks the ids of several sources, reads side tables, indexes, decides."""
+    (here / "beir" / "qrels").mkdir(parents=True)
+    (here / "p.toml").write_text(f'[[stage]]\nname = "one"\n{PREPARING[name]}\noutput = "out.parquet"\n', encoding="utf-8")
+    pairs = [
+        {"id": f"p{n}", "anchor_id": f"q{n // 2}", "anchor": f"question {n // 2}", "positive": f"It has {n} lakes."} for n in range(200)
+    ]
+    pairs = [{**pair, "positive_id": f"t{n}"} for n, pair in enumerate(pairs)]  # some of which no text has
+    texts = [{"_id": f"t{n}", "id": f"t{n}", "title": "Lakes", "text": f"It has {n} lakes."} for n in range(150)]
+    queries = [{"_id": f"q{n}", "text": f"question {n}"} for n in range(90)]
+    judged = [f"q{n % 80}\tt{n}\t{n % 3}" for n in range(150)]
+    for file, rows in {"one": pairs[:120], "two": pairs[100:], "texts": texts, "beir/corpus": texts, "beir/queries": queries}.items():
+        (here / f"{file}.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    (here / "beir" / "qrels" / "train.tsv").write_text("\n".join(["query-id\tcorpus-id\tscore", *judged]), encoding="utf-8")
+    made = negatives(300).with_columns(negative=pl.format("It has {} lakes.", pl.int_range(300) % 90))
+    made.head(200).write_parquet(here / "negatives.parquet")
+    made.tail(150).write_parquet(here / "others.parquet")
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", PREPARING)
+def test_what_a_stage_made_before_its_first_row_is_not_made_again(tmp_path: Path, children: Children, name: str) -> None:
+    """Kills -9 at any moment: what is there whole is taken, of an index what is there in part, and the end is the same."""
+    preparing(tmp_path / "given", name)
+
+    def job(place: str, **more: Any) -> dict[str, Any]:
+        known = {"job": "run", "path": tmp_path / place, "file": "p.toml", "cache": str(tmp_path / f"cache-{place}"), "held": 1500}
+        return {**known, "batch": 80, "workers": 0 if name in ("dedupe", "beir") else 1, **more}
+
+    shutil.copytree(tmp_path / "given", tmp_path / "whole")
+    (whole,) = children.run(job("whole"))
+    assert whole["code"] == 0
+    draw, once = random.Random(name), whole["prepared"].keys() - {"index"}
+    indexed = whole["prepared"].get("index", 0)
+    kills: list[dict[str, Any]] = [{"at": draw.randrange(1, whole["moments"])} for _ in range(6)]
+    kills += [{"kept": key} for key in sorted(once)] + [{"index": indexed // part} for part in (2, 4) if indexed]
+    places = [f"set-{number}" for number in range(len(kills))]
+    for place in places:
+        shutil.copytree(tmp_path / "given", tmp_path / place)
+    died = children.run(*(job(place, **kill) for place, kill in zip(places, kills, strict=True)))
+    assert all(one["killed"] for one in died[6:])
+    left = [{path.parent.name for path in (tmp_path / f"cache-{place}").rglob("whole.json")} for place in places]
+    before = [sum(_rows_in(path) for path in (tmp_path / f"cache-{place}").rglob("*-rows/[0-9]*.json")) for place in places]
+    assert all(kill["kept"] in there for kill, there in zip(kills, left, strict=True) if "kept" in kill)
+    assert all(0 < rows < indexed for kill, rows in zip(kills, before, strict=True) if "index" in kill)
+    for place, there, rows, last in zip(places, left, before, children.run(*map(job, places)), strict=True):
+        assert last["code"] == 0
+        assert last["made"] == whole["made"]
+        assert (tmp_path / place / "out.parquet").read_bytes() == (tmp_path / "whole" / "out.parquet").read_bytes()
+        if last["skipped"]:
+            continue
+        assert not [*(tmp_path / f"cache-{place}").rglob("whole.json")], "it lies there no longer than the stage is unfinished"
+        assert last["prepared"].keys() - {"index"} == once - there
+        assert last["prepared"].get("index", 0) + rows == indexed
+
+
+def _rows_in(segment: Path) -> int:
+    return sum(result["rows_in"] for result in json.loads(segment.read_text(encoding="utf-8"))["results"])
+
+
+@pytest.mark.parametrize("harm", ["rows", "more", "gone", "bit", "description"])
+def test_what_was_kept_is_whole_or_not_there(harm: str, tmp_path: Path) -> None:
+    """A folder in which one byte is not as it was left is empty; so is one whose making failed."""
+    path = tmp_path / "kept"
+    with Kept(path) as kept:
+        (kept.path / "x").write_bytes(b"rows")
+        kept.leave({"n": 1})
+    assert Kept(path).note == {"n": 1}
+    if harm == "rows":
+        (path / "x").write_bytes(b"row")
+    elif harm == "bit":
+        (path / "x").write_bytes(b"rowt")
+    elif harm == "more":
+        (path / "y").touch()
+    elif harm == "gone":
+        (path / "x").unlink()
+    else:
+        (path / "whole.json").write_text("{", encoding="utf-8")
+    with pytest.raises(Stopped), Kept(path) as torn:
+        assert torn.note is None
+        assert not [*path.iterdir()]
+        (path / "x").write_bytes(b"half")
+        raise Stopped
+    assert not path.exists()
 
 
 # -- commands as stages, and back --------------------------------------------------------------------------------------

@@ -9,7 +9,6 @@ Source: huggingface/sentence-transformers#1346 and taolei87/askubuntu#1 (publish
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 
 from negforge.contract import Declares
 from negforge.engine import NARROW_BYTES, Partitioner
-from negforge.records import Negatives, Pairs
+from negforge.records import Negatives, Over, Pairs
 from negforge.rng import U64, hash64, mix
 
 DECLARES = Declares(
@@ -39,18 +38,19 @@ class State:
     chosen: bool
 
 
-def prepare(positives: Pairs, scratch: Path, max_memory: int, generator: str = "", *, language: str) -> State:
+def prepare(positives: Pairs, scratch: Path, max_memory: int, over: Over, generator: str = "", *, language: str) -> State:
     """Index the positives: n pairs become up to six keys each, one where only what an operator wrote is to be verified.
 
     generator: the operator whose rows alone will be asked about; of any, where none is named.
     """
     written, chosen = (not generator or _wrote(generator) is one for one in (True, False))
+    path = scratch / "known-positives.u64"
+    if path.exists():
+        return State(path, written, chosen)
     parts = Partitioner(scratch / "keys", min(max_memory // 8, NARROW_BYTES))
     nothing = pl.DataFrame({"none": []}, schema={"none": pl.Null})
-    for frame in positives.batches(1 << 16):
-        for keys in _keys_of(Pairs(frame), language, written=written, chosen=chosen):
-            parts.add(nothing.clear(len(keys)), keys)
-    path = scratch / "known-positives.u64"
+    for made in over(functools.partial(_keys_of, language=language, written=written, chosen=chosen), positives.batches(1 << 16)):
+        parts.add(nothing.clear(made.height), made["key"].to_numpy())
     with path.open("wb") as out:
         for _, keys in parts.parts():
             keys.sort()
@@ -64,21 +64,19 @@ def _wrote(operator: str) -> bool:
     return operator.startswith(WRITTEN)
 
 
-def _keys_of(pairs: Pairs, language: str, *, written: bool, chosen: bool) -> Iterator[U64]:
+def _keys_of(frame: pl.DataFrame, language: str, *, written: bool, chosen: bool) -> pl.DataFrame:
+    pairs = Pairs(frame)
     positive = hash64(pairs.normalised("positive", language))
-    if written:  # a positive of any anchor is one of its own, too
-        yield mix(positive ^ _ANY_TEXT)
+    found = [mix(positive ^ _ANY_TEXT)] if written else []  # a positive of any anchor is one of its own, too
     if not chosen:
-        return
+        return pl.DataFrame({"key": np.concatenate(found)})
     anchors, query = hash64(pairs["anchor_id"]), hash64(pairs.normalised("anchor", language))
-    yield _key(anchors, positive, _ANCHORS_TEXT)
-    yield _key(anchors, query, _ANCHORS_TEXT)
-    yield _key(query, positive, _QUERYS_TEXT)
+    found += [_key(anchors, positive, _ANCHORS_TEXT), _key(anchors, query, _ANCHORS_TEXT), _key(query, positive, _QUERYS_TEXT)]
     if "positive_id" in pairs:
         ids = pairs["positive_id"]
         there = ids.is_not_null().to_numpy()
-        yield _key(anchors, hash64(ids), _ANCHORS_ID)[there]
-        yield _key(query, hash64(ids), _QUERYS_ID)[there]
+        found += [_key(anchors, hash64(ids), _ANCHORS_ID)[there], _key(query, hash64(ids), _QUERYS_ID)[there]]
+    return pl.DataFrame({"key": np.concatenate(found)})
 
 
 def _key(anchors: U64, values: U64, salt: np.uint64) -> U64:
