@@ -185,6 +185,8 @@ def example(operator: Operator) -> str:
 
 def _plausible(schema: dict[str, Any]) -> str:
     shape = plain_shape(schema)
+    if shape.get("type") == "array":
+        return _plausible(shape["items"])
     if shape.get("type") == "integer":
         return str(max(4, int(shape.get("minimum", 4))))
     if "examples" in shape:
