@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import negforge
@@ -197,6 +197,7 @@ def test_a_policy_without_a_number_is_a_fault() -> None:
     assert "--shortage means nothing without --at-least" in error.value.what
 
 
+@settings(max_examples=25)
 @given(
     st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("uvwxyz"), st.integers(-9, 9), st.integers(-9, 9)), min_size=1, max_size=12),
     st.integers(1, 4),
