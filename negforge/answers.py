@@ -135,7 +135,9 @@ def verdicts(operator: Operator, answer: Any, rows: int) -> pl.Series:
 def drop_block(operator: Operator, answer: Any, rows: int) -> pl.DataFrame:
     """A filter's answer: `drop_reason` and `drop_value` a row."""
     _frame(operator, answer, rows, "return negforge.contract.drops(reasons): a reason for each row, null for one that stays")
-    return _with_columns(operator, answer, {"drop_reason": pl.String, "drop_value": None}, "return negforge.contract.drops(reasons)")
+    noted = {"note": pl.String} if isinstance(answer, pl.DataFrame) and "note" in answer.columns else {}
+    columns = {"drop_reason": pl.String, "drop_value": None, **noted}
+    return _with_columns(operator, answer, columns, "return negforge.contract.drops(reasons)")
 
 
 def added(operator: Operator, answer: Any, rows: int) -> pl.DataFrame:
@@ -150,10 +152,11 @@ def narrow(operator: Operator, answer: Any, rows: int) -> pl.DataFrame:
 
 
 def decisions(operator: Operator, answer: Any) -> pl.DataFrame:
-    """The rows that an operator of table scope drops."""
-    return _with_columns(
-        operator, answer, {"row": None, "drop_reason": pl.String, "drop_value": None}, "return the rows to drop, with reasons"
-    )
+    """The rows that an operator of table scope drops, and those, without a reason, of which it notes something."""
+    columns = {"row": None, "drop_reason": pl.String, "drop_value": None}
+    found = _with_columns(operator, answer, columns, "return the rows to drop, with reasons")
+    note = pl.col("note") if "note" in found.columns else pl.lit(None)
+    return found.select("row", "drop_reason", pl.col("drop_value").cast(pl.String), note.cast(pl.String).alias("note"))
 
 
 def exported(operator: Operator, answer: Any) -> Exported:

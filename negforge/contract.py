@@ -30,6 +30,9 @@ class Declares:
     Verifiers: `proves` lists the verdicts that decide alone, `doubts` those that only make a negative `unknown` until a vote or
     a proof decides; `columns` are the columns it looks at.
     fixed: settings of a library that cannot be changed but belong in the record.
+    any_of: options, each None by default, of which one at least is to be given. needs: for an option that means nothing alone,
+    the one it goes with.
+    fits: of a stage that takes its thresholds from the rows it sees: over what it kept they are others, and it may drop more.
     formats: of an exporter whose trainer reads only some forms of file: these.
     least_rows: of a batch, where a call costs much by itself, such as a pass over a corpus.
     """
@@ -50,6 +53,9 @@ class Declares:
     doubts: tuple[Verdict, ...] = ()
     columns: tuple[str, ...] = ()
     fixed: dict[str, Any] = field(default_factory=dict)
+    any_of: tuple[str, ...] = ()
+    needs: dict[str, str] = field(default_factory=dict)
+    fits: bool = False
     formats: tuple[str, ...] = ()
     least_rows: int = 1
 
@@ -68,7 +74,7 @@ class Declares:
                     f"{name} {value!r}, which is none of {listed(values)}",
                     did_you_mean(str(value), values, f"write {name}={values[0]!r}"),
                 )
-        for name in ("languages", "evidence", "verifiers", "proves", "columns"):
+        for name in ("languages", "evidence", "verifiers", "proves", "columns", "any_of"):
             value = getattr(self, name)
             if not isinstance(value, tuple) or not all(isinstance(one, str) for one in value):
                 yield f"{name} {value!r}, which is no tuple of texts", f'write {name}=("one",), with the comma'
@@ -141,7 +147,15 @@ class Exported(NamedTuple):
     dropped: pl.DataFrame | None = None
 
 
-def drops(reasons: pl.Series, values: pl.Series | None = None) -> pl.DataFrame:
-    """A filter's answer, one row for each row of the batch: a null reason keeps it."""
+RELAXED = "relaxed"
+
+
+def drops(reasons: pl.Series, values: pl.Series | None = None, notes: pl.Series | None = None) -> pl.DataFrame:
+    """A filter's answer, one row for each row of the batch: a null reason keeps it.
+
+    notes: what is to be counted of rows that stay although something spoke against them, such as `no-score`. A row that is noted
+    as `relaxed` carries that word in its evidence.
+    """
     empty = pl.Series([None] * len(reasons), dtype=pl.String)
-    return pl.DataFrame({"drop_reason": reasons, "drop_value": empty if values is None else values.cast(pl.String)})
+    found = pl.DataFrame({"drop_reason": reasons, "drop_value": empty if values is None else values.cast(pl.String)})
+    return found if notes is None else found.with_columns(notes.alias("note"))

@@ -482,7 +482,7 @@ class Decisions:
         self._parts = Partitioner(folder / "decisions", limit_bytes)
 
     def add(self, decided: pl.DataFrame) -> None:
-        """Take decisions: columns `row`, `drop_reason`, `drop_value`."""
+        """Take decisions: columns `row`, `drop_reason`, `drop_value`, `note`."""
         if decided.height:
             self._parts.add(decided, decided["row"].to_numpy().astype(np.uint64) << _SHIFT)
 
@@ -501,7 +501,7 @@ class Decisions:
                     waiting = waiting[cut:]
                     break
                 waiting = next(parts, None)
-            empty = pl.DataFrame(schema={"row": pl.Int64, "drop_reason": pl.String, "drop_value": pl.String})
+            empty = pl.DataFrame(schema={"row": pl.Int64, "drop_reason": pl.String, "drop_value": pl.String, "note": pl.String})
             decided = pl.concat(found) if found else empty
             yield frame, decided.with_columns((pl.col("row") - start).cast(pl.Int64))
             start = end

@@ -6,7 +6,7 @@ import functools
 import inspect
 import re
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any
 
 import pydantic
@@ -156,6 +156,10 @@ def json_schema(operator: Operator) -> dict[str, Any]:
         properties[side] = {"type": "string", "description": f"Side input: a table of kind {kind.kind.name}."}
     required = [*own.get("required", []), *operator.sides]
     schema: dict[str, Any] = {"description": operator.summary, "type": "object", "properties": properties}
+    if some := operator.declared.get("any_of"):
+        schema["anyOf"] = [{"required": [name]} for name in some]
+    if needs := operator.declared.get("needs"):
+        schema["dependentRequired"] = {name: [other] for name, other in needs.items()}
     return {**schema, "additionalProperties": False, **({"required": required} if required else {})}
 
 
@@ -227,7 +231,19 @@ def check(operator: Operator, given: Mapping[str, Any]) -> tuple[dict[str, Any],
     own, wrong = _validated(model_of(operator), {name: value for name, value in given.items() if name in own_names}, operator.title)
     settings, wrong_settings = check_settings({name: given[name] for name in given if name in setting_names}, operator.title)
     checked = {name: getattr(own, name) for name in operator.options()} if own is not None else {}
-    return checked, settings, [*faults, *wrong, *wrong_settings]
+    return checked, settings, [*faults, *wrong, *wrong_settings, *_apart(operator, given)]
+
+
+def _apart(operator: Operator, given: Mapping[str, Any]) -> Iterator[UsageError]:
+    """What is wrong with which options are given, each by itself being right."""
+    shapes = _shapes(model_of(operator))
+    some = operator.declared.get("any_of", ())
+    if some and all(given.get(name) is None for name in some):
+        flags = listed(f"--{name.replace('_', '-')}" for name in some)
+        yield UsageError(f"{operator.title} is given none of {flags}", mend=_help(some[0], shapes[some[0]]))
+    for name, other in operator.declared.get("needs", {}).items():
+        if given.get(name) is not None and given.get(other) is None:
+            yield OptionError(name, f"means nothing without --{other.replace('_', '-')}", operator.title, _help(other, shapes[other]))
 
 
 def check_settings(given: Mapping[str, Any], where: str) -> tuple[Settings, list[OptionError]]:

@@ -29,7 +29,9 @@ class Counts:
     vetoed: candidates that a verifier proved true, by verifier; they stand as rows labelled `positive`, outside the slots.
     repeated, blank: candidates passed over because the row has that text already, or it is empty; passed: for a miner's own reason.
     unmatched: pairs whose positive_id the corpus does not have, so that their passage is not known by its text.
-    per_unit: how many source rows (anchors) got how many negatives. scores: how many rows have which step of a score, by the
+    noted: rows that stay although something spoke against them, by what it was. short_units: anchors that a filter left with fewer
+    negatives than there are to be, of which `short` are missing.
+    per_unit: how many source rows (anchors) got, or have left, how many negatives. scores: how many rows have which step of a score, by the
     score's column and the step, of which `score_steps` tells what they are. seconds: of CPU that the work took, in no document.
     """
 
@@ -50,6 +52,8 @@ class Counts:
     labels: Counter[str] = field(default_factory=Counter)
     per_unit: Counter[int] = field(default_factory=Counter)
     scores: Counter[str] = field(default_factory=Counter)
+    noted: Counter[str] = field(default_factory=Counter)
+    short_units: int = 0
     seconds: float = 0.0
 
     def add(self, other: Counts) -> None:
@@ -76,11 +80,13 @@ class Counts:
         found: dict[str, Any] = {"seen": self.seen, "kept": self.kept, "dropped": _sorted(self.dropped)}
         if self.scores:
             found["scores"] = quantiles(self.scores)
-        for name in ("skipped", "labels"):
+        for name in ("skipped", "labels", "noted"):
             if getattr(self, name):
                 found[name] = _sorted(getattr(self, name))
         if self.collapsed:
             found["collapsed"] = self.collapsed
+        if self.per_unit and not generates:
+            found["per_anchor"] = {**self._spread(), "short": self.short_units, "missing": self.short}
         if generates:
             found |= {
                 "asked": self.asked,
@@ -190,6 +196,14 @@ class Report:
         lines = self._slots() if "asked" in counts else [self._rows()]
         if self.resumed:
             lines.append(f"went on after {counted(self.resumed, 'row')} of a run that was broken off")
+        if "per_anchor" in counts:
+            left = counts["per_anchor"]
+            lines.append(
+                f"negatives left to each anchor: min {left['min']}, median {left['median']}, max {left['max']}; with none: {left['none']:,}"
+            )
+            lines.append(f"anchors with fewer than --at-least: {left['short']:,}, which lack {counted(left['missing'], 'negative')}")
+        if counts.get("noted"):
+            lines.append("rows that stay all the same: " + reasons(counts["noted"]))
         if counts.get("labels"):
             lines.append("labels of the kept rows: " + reasons(counts["labels"]))
         for name, values in counts.get("scores", {}).items():

@@ -20,7 +20,7 @@ import polars as pl
 
 from negforge import answers, registry
 from negforge.badrows import PLACE, TEXT, BadRow, BadRows
-from negforge.contract import Exported, Skipped
+from negforge.contract import RELAXED, Exported, Skipped
 from negforge.engine import NARROW_BYTES, Spool, default_workers, machine_memory, ordered_map, rare_collections, temporary_scratch
 from negforge.errors import InputError, UsageError
 from negforge.formats import Mark
@@ -627,7 +627,7 @@ class _Run:
             reasons = (
                 frame.with_row_index("row").select(pl.col("row").cast(pl.Int64)).join(decided, on="row", how="left", maintain_order="left")
             )
-            made, counts = _with_drops(self.operator.title, frame, reasons.select("drop_reason", "drop_value"))
+            made, counts = _with_drops(self.operator.title, frame, reasons.select("drop_reason", "drop_value", "note"))
             dropped = before.pop(0)
             counts.seen += dropped.height
             counts.dropped["before"] += dropped.height
@@ -675,6 +675,8 @@ def _with_drops(title: str, frame: pl.DataFrame, verdict: pl.DataFrame) -> tuple
     counts = Counts(seen=frame.height, kept=int(reasons.null_count()))
     for reason, number in reasons.drop_nulls().value_counts().iter_rows():
         counts.dropped[reason] += number
+    if "note" in verdict.columns:
+        frame = _noted(frame, verdict["note"], counts)
     lost = pl.Series("dropped_by", [title], dtype=pl.String).new_from_index(0, frame.height)
     block = [
         pl.select(pl.when(reasons.is_not_null()).then(lost)).to_series().alias("dropped_by"),
@@ -684,12 +686,35 @@ def _with_drops(title: str, frame: pl.DataFrame, verdict: pl.DataFrame) -> tuple
     return frame.with_columns(block), counts
 
 
+def _noted(frame: pl.DataFrame, notes: pl.Series, counts: Counts) -> pl.DataFrame:
+    """The frame with `relaxed` in the evidence of the rows that are noted so; what is noted of rows that stay is counted."""
+    counts.noted.update(notes.drop_nulls().to_list())
+    relaxed = (notes == RELAXED).fill_null(value=False)
+    if not relaxed.any() or "evidence" not in frame.columns:
+        return frame
+    more = pl.when(relaxed).then(pl.lit([RELAXED])).otherwise(pl.lit([], dtype=pl.List(pl.String)))
+    # Others keep the order of theirs.
+    evidence = pl.when(relaxed).then(pl.col("evidence").list.concat(more).list.unique().list.sort()).otherwise(pl.col("evidence"))
+    return frame.with_columns(evidence.alias("evidence"))
+
+
+def _left(frame: pl.DataFrame, least: int, counts: Counts) -> None:
+    """Count how many negatives each of whole anchors has left, a text once, and how many it lacks of those there are to be."""
+    kept = pl.col("dropped_by").is_null() & (pl.col("label") == "negative")
+    left = frame.group_by("anchor_id").agg(pl.col("negative").filter(kept).n_unique().alias("left"))["left"]
+    counts.per_unit.update(left.to_list())
+    counts.short_units += int((left < least).sum())
+    counts.short += int((least - left.clip(upper_bound=least).cast(pl.Int64)).sum())
+
+
 def map_batch(prepared: Prepared, frame: pl.DataFrame) -> tuple[pl.DataFrame, Counts]:
     """A batch of kept rows through a score, a verifier or a filter."""
     operator = prepared.operator
     answer = prepared.call(operator.function, Negatives(frame))
     if operator.verb == "filter":
         made, counts = _with_drops(operator.title, frame, answers.drop_block(operator, answer, frame.height))
+        if operator.declares.scope == "anchor" and prepared.options.get("at_least") is not None:
+            _left(made, prepared.options["at_least"], counts)
     else:
         made, counts = frame, Counts(seen=frame.height, kept=frame.height)
         if operator.verb == "verify":

@@ -171,6 +171,8 @@ def example(operator: Operator) -> str:
     for name, parameter in declared_options(operator).items():
         if parameter.default is parameter.empty:
             words.append(f"--{name.replace('_', '-')} {_plausible(shapes[name])}")
+    for name in operator.declared.get("any_of", ())[:1]:
+        words.append(f"--{name.replace('_', '-')} {_plausible(shapes[name])}")
     words += ["-n 4"] if operator.verb == "generate" else []
     makes = operator.makes
     if makes is None:
@@ -183,6 +185,8 @@ def example(operator: Operator) -> str:
 
 def _plausible(schema: dict[str, Any]) -> str:
     shape = plain_shape(schema)
+    if shape.get("type") == "array":
+        return _plausible(shape["items"])
     if shape.get("type") == "integer":
         return str(max(4, int(shape.get("minimum", 4))))
     if "examples" in shape:

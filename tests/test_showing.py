@@ -209,6 +209,15 @@ def test_a_manual_has_everything(operator: Operator, monkeypatch: pytest.MonkeyP
     assert text.endswith(f"Example:\n  {example(operator)}\n")
 
 
+def _score(path: Path, by: str) -> None:
+    """Put scores of that name into a table: of each text, and of its positive."""
+    frame = pl.read_parquet(path)
+    path.unlink()
+    for end, text in (("", "negative"), ("_positive", "positive")):
+        frame = frame.with_columns((frame[text].str.len_chars() / 1000).alias(f"score_{by}{end}"))
+    frame.write_parquet(path)
+
+
 @pytest.mark.parametrize("operator", registry.every_operator(), ids=lambda one: one.title.replace(" ", "-"))
 def test_the_line_to_type_works(operator: Operator, tables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a folder with tables of the kinds it names, the example runs as it stands."""
@@ -220,6 +229,9 @@ def test_the_line_to_type_works(operator: Operator, tables: Path, tmp_path: Path
     line = example(operator).replace("FILE", str(root / source.get(operator.name, ""))).replace("FOLDER", str(root / "sample_data/beir"))
     words = shlex.split(line)
     assert words[0] == "negforge"
+    if "by" in operator.options():
+        by = words[words.index("--by") + 1] if "--by" in words else operator.options()["by"].default
+        _score(tmp_path / "negatives.parquet", by)
     assert all(Path(word).exists() for word in words[:-1] if word.endswith(".parquet")), "the sample has no such table"
     good(*words[1:])
 
