@@ -193,31 +193,31 @@ def sentence_transformers(folder: str, num_negatives: int, relative_margin: floa
     import datasets
     import numpy as np
     import polars as pl
-    from sentence_transformers import SentenceTransformer
-    from sentence_transformers.util import mine_hard_negatives
+    from sentence_transformers.util import cos_sim, mine_hard_negatives, pairwise_cos_sim
 
     place = Path(folder)
     corpus, pairs = pl.read_parquet(place / "vector-corpus.parquet"), pl.read_parquet(place / "vector-pairs.parquet")
 
-    class Stub(SentenceTransformer):  # type: ignore[misc]
+    class Stub:
         """Gives the vectors of the files."""
 
-        def encode_document(self, texts: list[str], **_: Any) -> Any:
+        device = "cpu"
+        similarity, similarity_pairwise = staticmethod(cos_sim), staticmethod(pairwise_cos_sim)
+
+        def encode_document(self, _: list[str], **__: Any) -> Any:
             """Those of the corpus."""
             return _scaled(np.load(place / "corpus.npy"))
 
-        def encode_query(self, texts: list[str], **_: Any) -> Any:
+        def encode_query(self, _: list[str], **__: Any) -> Any:
             """Those of the anchors."""
             return _scaled(np.load(place / "anchors.npy"))
 
-    model = Stub(modules=[], device="cpu")
-    model.similarity_fn_name = "cosine"
     given = datasets.Dataset.from_dict({"anchor": pairs["anchor"].to_list(), "positive": pairs["positive"].to_list()})
     begun = time.process_time()
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         made = mine_hard_negatives(
             given,
-            model,
+            Stub(),
             corpus=corpus["text"].to_list(),
             num_negatives=num_negatives,
             relative_margin=relative_margin,

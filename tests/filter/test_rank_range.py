@@ -78,3 +78,13 @@ def test_the_command_line(tmp_path: Path) -> None:
     done = good("filter", "rank-range", tmp_path / "n.parquet", "--first", "2", "--last", "3", "--to", "jsonl")
     assert [json.loads(line)["rank"] for line in done.out.splitlines()] == [2, 3]
     assert "before-first 1, beyond-last 3" in done.err or "beyond-last 3, before-first 1" in done.err
+
+
+def test_known_positives_need_not_take_a_place() -> None:
+    """Ranks 1 and 3 are proven positive: without them rank 2 is the first, 4 the second; a text of two pairs counts once."""
+    table = ROWS.with_columns(pl.when(pl.col("rank").is_in([1, 3])).then(pl.lit("positive")).otherwise("label").alias("label"))
+    twice = pl.concat([table, table.with_columns(pl.col("id") + "-b", positive=pl.lit("another"))])
+    made = negforge.run(TITLE, twice, first=2, last=3, known="skip")
+    assert [one for one in kept(made) if not one.endswith("-b")] == ["n1", "n3", "n4", "n5"]
+    assert lost(made)["n2"] == ("before-first", "1 < 2")
+    assert lost(made)["n6"] == ("beyond-last", "4 > 3")
