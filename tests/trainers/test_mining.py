@@ -57,13 +57,13 @@ def theirs(pairs: pl.DataFrame, vectors: dict[str, Any], **options: Any) -> Trip
 
 
 def mined(pairs: pl.DataFrame, vectors: dict[str, Any], folder: Path, depth: int) -> pl.DataFrame:
-    """Our candidates, all of them kept: `depth`, and as many more as an anchor has positives, as it has them."""
+    """Our candidates, all of them kept."""
     for name, sign in (("a", "anchor"), ("c", "text")):
         rows = {key: one.tolist() for key, one in vectors.items() if key.startswith(sign)}
         pl.DataFrame({"text": [*rows], "vector": [*rows.values()]}).write_parquet(folder / f"{name}.parquet")
     corpus = pl.DataFrame({"id": [name for name in vectors if name.startswith("text")]}).with_columns(text="id")
     given = {"anchor_vectors": str(folder / "a.parquet"), "corpus_vectors": str(folder / "c.parquet")}
-    return negforge.run("generate mine.dense", pairs, corpus=corpus, depth=depth, num_negatives=depth + 5, **given).kept
+    return negforge.run("generate mine.dense", pairs, corpus=corpus, depth=depth, num_negatives=depth, **given).kept
 
 
 def triplets(rows: pl.DataFrame, k: int) -> Triplets:
@@ -86,10 +86,10 @@ LIMITS: list[dict[str, Any]] = [
 @pytest.mark.parametrize("positives", [1, 3])
 @pytest.mark.parametrize("limits", LIMITS, ids=str)
 def test_the_same_negatives_for_the_same_limits(limits: dict[str, Any], positives: int, tmp_path: Path) -> None:
-    """Scores, margins against the weakest positive, and limits, of one and of several positives."""
+    """Scores, margins against the weakest positive, and limits, of one and of several positives; over the whole list, for how deep it is differs."""
     pairs, vectors = world(25, 150, positives, 1)
-    expected = theirs(pairs, vectors, num_negatives=4, range_max=60, **limits)
-    rows = mined(pairs, vectors, tmp_path, 60)
+    expected = theirs(pairs, vectors, num_negatives=4, range_max=147, **limits)
+    rows = mined(pairs, vectors, tmp_path, 150)
     kept = negforge.run("filter margin", rows, by="dense", **limits).kept if limits else rows
     assert triplets(kept, 4) == expected
     assert len(expected) > 60
