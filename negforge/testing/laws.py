@@ -377,6 +377,7 @@ class Laws:
         """Numbers named score_NAME, and after it; one that was there is made anew; no row is dropped and no other cell touched."""
         given = {**sides(operator, corpus, pairs), **self.required(operator)}
         name = "score_" + operator.name.replace("-", "_").replace(".", "_")
+        negatives = negatives.drop(name, strict=False)  # the miner of the sample may have given it
         before = negforge.run(operator.title, negatives.with_columns(pl.lit(7.5).alias(name)), **given)
         made = negforge.run(operator.title, negatives, **given)
         own = [one for one in made.kept.columns if one not in negatives.columns]
