@@ -2,9 +2,10 @@
 
 A run's `qid` is an `anchor_id` and its `docno` the `id` of a corpus text, both compared as text. A list is in the order of the
 scores, as trec_eval takes it, equal scores by docno (trec_eval takes the higher docno first, and scores in single precision); the
-third column and, unless `--order rank`, the ranks are not looked at. `rank` is the place in that list, `score_run` the run's score
-as it stands, `miner` its tag. A docno that is not in the corpus is passed over, `not-in-corpus`, and so is one that the list has
-in a better place, `duplicate`; both keep no slot.
+second column and, unless `--order rank`, the ranks are not looked at. `rank` is the place in that list, `score_run` the run's score
+as it stands, `miner` its tag. Where the list has the pair's own positive, by `positive_id`, `score_run_positive` is its score, and
+`score_run_weakest` the least of the anchor's. A docno that is not in the corpus is passed over, `not-in-corpus`, and so is one that
+the list has in a better place, `duplicate`; neither takes a slot.
 
 Several runs are fused by reciprocal rank: `score_rrf` is the sum of 1 / (60 + rank) over the runs that have the text, each read
 to its end, and `rank` the place by it, equal sums by id. `miners`, `ranks` and `run_scores` are lists of what each of those runs
@@ -145,9 +146,10 @@ def generate(
         mend = f"pass --rename {taken}={free_name(taken)}"
         raise InputError(f"column '{taken}' is in the way", "fused runs write what each of them says there", mend)
     anchors = batch.frame["anchor_id"].unique(maintain_order=True)
+    name, depth = "score_rrf" if len(state.runs) > 1 else "score_run", max(depth, 2 * num_negatives)
     found = [one.lists(anchors) for one in state.runs]
-    depth = max(depth, 2 * num_negatives)
-    made = _fused(found, state.names, depth) if len(found) > 1 else _single(found[0], state.names[0], depth)
+    whole = _fused(found, state.names) if len(found) > 1 else _single(found[0], state.names[0])
+    made = whole.filter(pl.Series(_place(whole["owner"].to_numpy()) < depth))
     unknown = sum((np.bincount(one.owner[one.row < 0], minlength=len(anchors)) for one in found), np.zeros(len(anchors), np.int64))
     repeated = int(sum(one.repeated.sum() for one in found))
     there = np.any([one.there for one in found], axis=0)
@@ -159,15 +161,13 @@ def generate(
     ]
     passed = Counter({"not-in-corpus": int(unknown.sum()), "duplicate": repeated})
     rows = made.select(anchors.gather(made["owner"]).alias("anchor_id"), pl.all().exclude("owner"))
-    return Chosen(rows, refusals, +passed)
+    return Chosen(rows, refusals, +passed, _positives(batch.frame, anchors, state.corpus, whole, name))
 
 
-def _single(found: Found, names: tuple[str, ...], depth: int) -> pl.DataFrame:
-    """The first `depth` lines of each list whose docno the corpus has."""
-    kept = np.flatnonzero(found.row >= 0)
-    kept = kept[_place(found.owner[kept]) < depth]
+def _single(found: Found, names: tuple[str, ...]) -> pl.DataFrame:
+    """The lines of each list whose docno the corpus has."""
     columns = {"owner": found.owner, "corpus_row": found.row, "rank": found.rank, "score_run": found.score, "miner": found.tag}
-    frame = pl.DataFrame({name: values[kept] for name, values in columns.items()})
+    frame = pl.DataFrame(columns).filter(pl.col("corpus_row") >= 0)
     return frame.with_columns(_named(frame["miner"], names))
 
 
@@ -180,8 +180,8 @@ def _named(tags: pl.Series, names: tuple[str, ...]) -> pl.Series:
     return pl.Series(tags.name, names, dtype=pl.String).gather(tags)
 
 
-def _fused(found: list[Found], names: tuple[tuple[str, ...], ...], depth: int) -> pl.DataFrame:
-    """The texts of several lists by the sum of their reciprocal ranks, the first `depth` for each owner."""
+def _fused(found: list[Found], names: tuple[tuple[str, ...], ...]) -> pl.DataFrame:
+    """The texts of several lists by the sum of their reciprocal ranks."""
     parts = [
         pl.DataFrame({"owner": one.owner, "corpus_row": one.row, "rank": one.rank, "score": one.score}).with_columns(
             _named(pl.Series("miner", one.tag), own), pl.lit(number).alias("run")
@@ -198,16 +198,29 @@ def _fused(found: list[Found], names: tuple[tuple[str, ...], ...], depth: int) -
     total = np.zeros(int(first.sum()))
     np.add.at(total, group, 1.0 / (_RRF_K + lines["rank"].to_numpy()))
     best = np.lexsort((row[first], -total, owner[first]))
-    place = _place(owner[first][best])
-    best, place = best[place < depth], place[place < depth]
-    order = np.full(len(total), -1, dtype=np.int64)
+    order = np.empty(len(total), dtype=np.int64)
     order[best] = np.arange(len(best))
-    kept = lines.with_columns(pl.Series("text", order[group])).filter(pl.col("text") >= 0).sort("text", "run")
+    kept = lines.with_columns(pl.Series("text", order[group])).sort("text", "run")
     lists = kept.group_by("text", maintain_order=True).agg(
         pl.col("owner", "corpus_row").first(),
         pl.col("miner").alias("miners"),
         pl.col("rank").alias("ranks"),
         pl.col("score").alias("run_scores"),
     )
-    fused = [pl.Series("rank", place + 1), pl.Series("score_rrf", total[best]), lists["miners"].list.join("+").alias("miner")]
+    fused = [
+        pl.Series("rank", _place(owner[first][best]) + 1),
+        pl.Series("score_rrf", total[best]),
+        lists["miners"].list.join("+").alias("miner"),
+    ]
     return lists.with_columns(fused).select("owner", "corpus_row", "rank", "score_rrf", "miner", *_OWN)
+
+
+def _positives(pairs: pl.DataFrame, anchors: pl.Series, store: CorpusStore, lists: pl.DataFrame, name: str) -> pl.DataFrame:
+    """What the lists say of each pair's own positive, and the least they say of one of its anchor; null where they have none."""
+    own = store.find(pairs["positive_id"]) if "positive_id" in pairs.columns else np.full(pairs.height, -1, dtype=np.int64)
+    numbers = pl.DataFrame({"anchor_id": anchors, "owner": np.arange(len(anchors), dtype=np.int64)})
+    rows = pairs.select("id", "anchor_id").join(numbers, on="anchor_id", how="left", maintain_order="left")
+    rows = rows.with_columns(pl.Series("corpus_row", own))
+    scores = lists.select("owner", "corpus_row", pl.col(name).alias(f"{name}_positive"))
+    found = rows.join(scores, on=["owner", "corpus_row"], how="left", maintain_order="left")
+    return found.select("id", f"{name}_positive", pl.col(f"{name}_positive").min().over("owner").alias(f"{name}_weakest"))

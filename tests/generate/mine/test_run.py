@@ -115,6 +115,23 @@ def test_an_anchor_without_a_list_is_refused_by_reason(tmp_path: Path) -> None:
     assert made.report.counts["refused"] == {"not-in-corpus": 1, "not-in-run": 1}
 
 
+def test_the_positives_are_scored_by_the_list(tmp_path: Path) -> None:
+    """By their id in the corpus, where the list has them, below the depth too; the anchor's weakest stands on each of its rows."""
+    text = "q Q0 x 1 9 t\nq Q0 a 2 8 t\nq Q0 b 3 1 t\nr Q0 a 1 7 t\nr Q0 x 2 6 t\n"
+    pairs = pl.DataFrame(
+        {"anchor_id": [*"qqqrs"], "anchor": [*"qqqrs"], "positive": ["1", "2", "3", "4", "5"], "positive_id": ["a", "b", "gone", None, "a"]}
+    )
+    made = negforge.run(TITLE, pairs, corpus=table("a", "b", "x"), run=[written(tmp_path, text)], depth=1)
+    rows = made.kept.filter(pl.col("label") == "negative").sort("positive")
+    assert rows.select("positive", "negative_id", "score_run_positive", "score_run_weakest").rows() == [
+        *(("1", "x", 8.0, 1.0), ("2", "x", 1.0, 1.0), ("3", "x", None, 1.0)),
+        ("4", "a", None, None),
+    ]
+    both = [written(tmp_path, text, "1"), written(tmp_path, text, "2")]
+    fused_ = negforge.run(TITLE, pairs, corpus=table("a", "b", "x"), run=both).kept.filter(pl.col("positive") == "1")
+    assert fused_["score_rrf_positive"].to_list() == [2 / 62] * fused_.height
+
+
 def test_depth_counts_candidates(tmp_path: Path) -> None:
     """The best texts are candidates, docnos that the corpus lacks not counted; never fewer than twice the slots."""
     text = "q Q0 gone 1 99 t\n" + "".join(f"q Q0 d{number} 1 {50 - number} t\n" for number in range(9))
