@@ -112,13 +112,19 @@ class RunStore:
         place = np.minimum(np.searchsorted(key, wanted), len(key) - 1)
         return np.where(key[place] == wanted, place, -1)
 
-    def lists(self, qids: pl.Series) -> Found:
-        """The lists of some queries."""
+    def sizes(self, qids: pl.Series) -> Rows:
+        """How many lines the list of each query has."""
+        opened, place = _open(str(self.path)), self.places(qids)
+        return np.where(place >= 0, opened.first[place + 1] - opened.first[place], 0)
+
+    def lists(self, qids: pl.Series, first: int = 1, last: int | None = None) -> Found:
+        """The lists of some queries, or of each the ranks from `first` to `last`."""
         opened, place = _open(str(self.path)), self.places(qids)
         there = place >= 0
         sizes = np.where(there, opened.first[place + 1] - opened.first[place], 0)
+        sizes = np.maximum((sizes if last is None else np.minimum(sizes, last)) - (first - 1), 0)
         owner = np.repeat(np.arange(len(qids), dtype=np.int64), sizes)
-        within = np.arange(len(owner), dtype=np.int64) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        within = first - 1 + np.arange(len(owner), dtype=np.int64) - np.repeat(np.cumsum(sizes) - sizes, sizes)
         lines = np.repeat(opened.first[place], sizes) + within
         tag = opened.tag[lines].astype(np.int64) if len(opened.tag) else np.zeros(len(lines), dtype=np.int64)
         repeated = np.where(there, opened.repeated[place], 0)

@@ -15,6 +15,7 @@ Source: usnistgov/trec_eval; Cormack, Clarke and Buettcher, Reciprocal Rank Fusi
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections import Counter
 from collections.abc import Callable
@@ -46,6 +47,7 @@ DECLARES = Declares(
 )
 Rows = NDArray[np.int64]
 _RRF_K = 60
+_LINES_AT_ONCE = 1 << 20  # of lists, which are read to their end
 _OWN = ("miners", "ranks", "run_scores")  # columns of fused runs that no kind of table declares
 _log = logging.getLogger(__name__)
 
@@ -146,12 +148,28 @@ def generate(
         mend = f"pass --rename {taken}={free_name(taken)}"
         raise InputError(f"column '{taken}' is in the way", "fused runs write what each of them says there", mend)
     anchors = batch.frame["anchor_id"].unique(maintain_order=True)
-    name, depth = "score_rrf" if len(state.runs) > 1 else "score_run", max(depth, 2 * num_negatives)
+    depth = max(depth, 2 * num_negatives)
+    lines = np.cumsum(sum((one.sizes(anchors) for one in state.runs), np.zeros(len(anchors), dtype=np.int64)))
+    cuts = [0, *(np.flatnonzero(np.diff(lines // _LINES_AT_ONCE)) + 1).tolist(), len(anchors)]
+    parts = []
+    for start, end in itertools.pairwise(cuts):
+        some = anchors[start:end]
+        pairs = batch.frame if len(cuts) == 2 else batch.frame.filter(pl.col("anchor_id").is_in(some.implode()))
+        parts.append(_chosen(pairs, some, state, depth))
+    return Chosen(
+        pl.concat([part.rows for part in parts]),
+        [refusal for part in parts for refusal in part.refusals],
+        sum((part.passed for part in parts), Counter[str]()),
+        pl.concat([part.pairs for part in parts if part.pairs is not None]),
+    )
+
+
+def _chosen(pairs: pl.DataFrame, anchors: pl.Series, state: State, depth: int) -> Chosen:
+    """The best of the lists of some anchors, as many as are held in memory together; pairs: theirs."""
     found = [one.lists(anchors) for one in state.runs]
     whole = _fused(found, state.names) if len(found) > 1 else _single(found[0], state.names[0])
     made = whole.filter(pl.Series(_place(whole["owner"].to_numpy()) < depth))
     unknown = sum((np.bincount(one.owner[one.row < 0], minlength=len(anchors)) for one in found), np.zeros(len(anchors), np.int64))
-    repeated = int(sum(one.repeated.sum() for one in found))
     there = np.any([one.there for one in found], axis=0)
     empty = np.ones(len(anchors), dtype=np.bool_)
     empty[made["owner"].to_numpy()] = False
@@ -159,9 +177,10 @@ def generate(
         Refusal(anchor_id, "not-in-corpus", f"{number:,} docnos") if known else Refusal(anchor_id, "not-in-run")
         for anchor_id, number, known in zip(anchors.filter(pl.Series(empty)), unknown[empty].tolist(), there[empty].tolist(), strict=True)
     ]
-    passed = Counter({"not-in-corpus": int(unknown.sum()), "duplicate": repeated})
+    passed = Counter({"not-in-corpus": int(unknown.sum()), "duplicate": int(sum(one.repeated.sum() for one in found))})
     rows = made.select(anchors.gather(made["owner"]).alias("anchor_id"), pl.all().exclude("owner"))
-    return Chosen(rows, refusals, +passed, _positives(batch.frame, anchors, state.corpus, whole, name))
+    name = "score_rrf" if len(found) > 1 else "score_run"
+    return Chosen(rows, refusals, +passed, _positives(pairs, anchors, state.corpus, whole, name))
 
 
 def _single(found: Found, names: tuple[str, ...]) -> pl.DataFrame:

@@ -102,32 +102,35 @@ def generate(
     anchors = batch.frame.unique("anchor_id", keep="first", maintain_order=True)
     ids = anchors["anchor_id"]
     if state.index is not None:
-        name, lists, sizes = "score_bm25", _matches(state.index, anchors["anchor"], last), None
+        name, window = "score_bm25", _matches(state.index, anchors["anchor"], last)
+        length = np.bincount(window["owner"].to_numpy(), minlength=len(ids))
+        window, there = window.filter(pl.col("rank") >= first), np.ones(len(ids), dtype=np.bool_)
     elif state.run is not None:
-        found, name = state.run.lists(ids), "score_run"
+        found, name = state.run.lists(ids, first, last), "score_run"
         miner = pl.Series("miner", state.run.facts.tags, dtype=pl.String).gather(found.tag)
-        lists = pl.DataFrame({"owner": found.owner, "corpus_row": found.row, "rank": found.rank, "score": found.score, "miner": miner})
-        sizes = found.there
+        window = pl.DataFrame({"owner": found.owner, "corpus_row": found.row, "rank": found.rank, "score": found.score, "miner": miner})
+        length, there = state.run.sizes(ids), found.there
     else:
         raise RuntimeError("a window of no list")
-    length = np.bincount(lists["owner"].to_numpy(), minlength=len(ids))
-    window = lists.filter(pl.col("rank").is_between(first, last))
     known = window.filter(pl.col("corpus_row") >= 0)
     rows = known.select(ids.gather(known["owner"]).alias("anchor_id"), "corpus_row", "rank", pl.col("score").alias(name), "miner")
     nobody = pl.DataFrame(schema={"anchor_id": pl.String, "score": pl.Float64})
     taken = arranged(rows, name, nobody, rng, sampling=sampling, sharpness=0.0, shift=0.0)
-    refusals = [
-        Refusal(anchor_id, "not-in-run")
-        if sizes is not None and not sizes[number]
-        else Refusal(anchor_id, "short-list", str(size))
-        if size < first
-        else Refusal(anchor_id, "not-in-corpus")
-        for number, (anchor_id, size) in enumerate(zip(ids, length.tolist(), strict=True))
-    ]
     having = {*known["owner"].unique().to_list()}
-    refused = [refusal for number, refusal in enumerate(refusals) if number not in having]
+    refused = [
+        Refusal(anchor_id, *_reason(int(size), first, in_run=bool(one)))
+        for number, (anchor_id, size, one) in enumerate(zip(ids, length.tolist(), there.tolist(), strict=True))
+        if number not in having
+    ]
     passed = Counter({"not-in-corpus": window.height - known.height})
     return Chosen(taken, refused, +passed)
+
+
+def _reason(size: int, first: int, *, in_run: bool) -> tuple[str, str]:
+    """Why an anchor has no candidate, and the value: of a list that ends before the window, its length."""
+    if not in_run:
+        return "not-in-run", ""
+    return ("short-list", str(size)) if size < first else ("not-in-corpus", "")
 
 
 def _matches(index: Index, texts: pl.Series, depth: int) -> pl.DataFrame:

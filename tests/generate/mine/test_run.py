@@ -21,7 +21,7 @@ from negforge import runs
 from negforge.cli import app
 from negforge.corpus import CorpusStore
 from negforge.errors import InputError, OptionError
-from negforge.generate.mine import bm25
+from negforge.generate.mine import bm25, run
 from negforge.records import Corpus, Pairs
 from negforge.runs import RunStore
 from tests.conftest import SAMPLE
@@ -79,7 +79,7 @@ def test_by_rank_the_ranks_of_the_lines_count(tmp_path: Path) -> None:
 def test_any_blanks_comments_and_empty_lines(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Tabs, several spaces, leading and trailing ones, CRLF, a byte order mark, no last line's end; comments are told as such."""
     text = "\ufeff# made by x\r\nq\tQ0  a\t1   2.0 t  \r\n\r\n   \n  q Q0 b 2 1.0 t\n# q Q0 c 3 0.5 t\nq Q0 d 4 0.25 t"
-    caplog.set_level("INFO")
+    caplog.set_level("INFO", logger="negforge")
     assert [one[1] for one in mined(tmp_path, text, table("a", "b", "c", "d"), asked("q"))] == ["a", "b", "d"]
     assert "no part of the run: comments 2, blank lines 2" in caplog.text
 
@@ -269,9 +269,9 @@ def test_equal_sums_tie_whatever_runs_they_come_from(tmp_path: Path) -> None:
     names = "abcdef"
     texts = ["", "", ""]
     for name, ranks in zip(names, itertools.permutations((1, 7, 19)), strict=True):
-        for run, rank in enumerate(ranks):
-            before = [f"{name} Q0 none{place} 0 {100 - place} r{run}\n" for place in range(1, rank)]
-            texts[run] += "".join(before) + f"{name} Q0 a 0 {100 - rank} r{run}\n"
+        for number, rank in enumerate(ranks):
+            before = [f"{name} Q0 none{place} 0 {100 - place} r{number}\n" for place in range(1, rank)]
+            texts[number] += "".join(before) + f"{name} Q0 a 0 {100 - rank} r{number}\n"
     files = [written(tmp_path, text, f"{number}.trec") for number, text in enumerate(texts)]
     made = negforge.run(TITLE, asked(*names), run=files, corpus=table(*names)).kept
     assert made.height == 6
@@ -290,6 +290,22 @@ def test_fewer_slots_and_less_depth_begin_with_the_same(tmp_path: Path) -> None:
     for options in ({"num_negatives": 1, "depth": 1}, {"num_negatives": 2, "depth": 1}, {"num_negatives": 3}):
         part = fused(tmp_path, ONE, TWO, **options)["negative_id"].to_list()
         assert part == whole[: options["num_negatives"]]
+
+
+def test_lists_are_read_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch, pairs: pl.DataFrame, corpus: pl.DataFrame) -> None:
+    """However many lines are held together, the rows, what is refused and what is passed over are the same."""
+    known = corpus.filter(pl.col("id") != "d025")
+    for files in ([str(SAMPLE / "run.trec")], [str(SAMPLE / "run.trec")] * 2):
+        found = []
+        for lines in (1, 40, 1 << 20):
+            monkeypatch.setattr(run, "_LINES_AT_ONCE", lines)
+            made = negforge.run(
+                TITLE, pairs.with_columns(pl.col("anchor_id").str.replace("q07", "new")), corpus=known, run=files, workers=1
+            )
+            found.append((made.report.outcome.digests, made.report.counts))
+            assert made.report.counts["refused"] == {"not-in-run": 1}
+            assert made.report.counts["passed"]["not-in-corpus"] > 0
+        assert found[0] == found[1] == found[2]
 
 
 def test_a_column_of_the_pairs_is_not_lost_to_the_runs(tmp_path: Path) -> None:
