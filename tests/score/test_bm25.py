@@ -87,6 +87,21 @@ def test_texts_of_the_corpus_score_as_the_miner_has_it(tokeniser: str) -> None:
     assert (made["score_bm25_positive"] > 0).any()
 
 
+def test_an_index_in_several_parts_has_the_statistics_of_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large corpus is committed again and again; how many texts hold a word is counted over all parts."""
+    monkeypatch.setenv("NEGFORGE_CACHE", str(tmp_path))
+    monkeypatch.setattr(lexical, "_COMMIT_SECONDS", 0.0)
+    monkeypatch.setattr(lexical, "_ROWS_A_LOOK", 50)
+    draw = random.Random(2)
+    corpus = table(*(" ".join(draw.choices("abcdefghijklmnop", k=draw.randrange(1, 90))) for _ in range(300)))
+    mined = negforge.run(MINE, pl.DataFrame({"anchor": ["a b c", "p"], "positive": ["x", "y"]}), corpus=corpus, num_negatives=90).kept
+    (index,) = tmp_path.glob("bm25-*")
+    assert len(json.loads((index / "meta.json").read_text(encoding="utf-8"))["segments"]) > 1
+    made = negforge.run(TITLE, mined, corpus=corpus).kept
+    both = mined.select("id", theirs="score_bm25").join(made, on="id")
+    assert both["score_bm25"].to_list() == pytest.approx(both["theirs"].to_list(), rel=1e-6)
+
+
 def test_a_word_that_all_texts_hold_is_as_rare_as_the_miner_has_it() -> None:
     """Its weight is the rest of a sum in single precision, of which few digits are right; the same few here."""
     corpus = table(*(f"the w{number}" for number in range(3000)))
