@@ -89,7 +89,7 @@ def stage_key(stage: Stage, outputs: Iterable[Path] = ()) -> str | None:
     operator = stage.operator
     named = {side: input_digest(spec, outputs) for side, spec in stage.sides.items()}
     read = [input_digest(spec, outputs) for spec in stage.inputs]
-    files = {name: input_digest(str(value)) for name, value in stage.options.items() if isinstance(value, Path)}
+    files = {name: _file_option(value) for name, value in stage.options.items() if _paths(value)}
     if (model := stage.options.get("model")) is not None:  # a folder whose checkpoint changes, a server that takes another one
         try:
             files["model"] = Encoder(model).fingerprint
@@ -114,6 +114,17 @@ def stage_key(stage: Stage, outputs: Iterable[Path] = ()) -> str | None:
             "sides": named,
         }
     )
+
+
+def _paths(value: Any) -> list[Path]:
+    """The files that an option names."""
+    return [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, Path)]
+
+
+def _file_option(value: Any) -> str | None:
+    """The digest of what an option's files hold, or None where one cannot be read."""
+    found = [input_digest(str(one)) for one in _paths(value)]
+    return None if None in found else rng.json_digest(found)
 
 
 # -- stages that were made before --------------------------------------------------------------------------------------

@@ -217,6 +217,8 @@ def refuse_swapped(stage: Stage, sources: list[Source]) -> None:
 
 def plain(value: Any) -> Any:
     """An option's value as JSON has it."""
+    if isinstance(value, list):
+        return [plain(one) for one in value]
     return str(value) if isinstance(value, Path) else value
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import glob
 import gzip
+import hashlib
 import io
 import json
 import os
@@ -97,11 +99,15 @@ def _named(spec: str) -> list[Source]:
     version = version_of(spec)
     if version is not None:
         return [_from_folder(*version)]
-    guess = near(path.name, [entry.name for entry in path.parent.iterdir()]) if path.parent.is_dir() else ""
-    mend = f"did you mean {path.with_name(guess)}?" if guess else "check the path"
+    absent = _absent(path)
     if re.fullmatch(r"[\w.-]+/[\w.-]+", spec):
-        mend += f"; a dataset on the Hub is hf://{spec}"
-    raise InputError(f"there is no file {spec}", mend=mend)
+        absent.mend += f"; a dataset on the Hub is hf://{spec}"
+    raise absent
+
+
+def _absent(path: Path) -> InputError:
+    guess = near(path.name, [entry.name for entry in path.parent.iterdir()]) if path.parent.is_dir() else ""
+    return InputError(f"there is no file {path}", mend=f"did you mean {path.with_name(guess)}?" if guess else "check the path")
 
 
 def version_of(spec: str) -> tuple[Path, int] | None:
@@ -164,6 +170,44 @@ def _unpacked(path: Path, form: str, packed: str) -> IO[bytes]:
         handle.close()
         raise _no_table(str(path), form, "it unpacks to something else")
     return _on_disk(handle)
+
+
+def pieces(path: Path, size: int) -> Iterator[bytes]:
+    """The bytes of a file that is no table, unpacked where its name ends in gz or zst, at most `size` at a time.
+
+    Raises InputError for a file that is not there, cannot be read or is damaged.
+    """
+    if not path.exists():
+        raise _absent(path)
+    if not path.is_file():
+        raise InputError(f"{path} is not a plain file", mend="name a file; it is read more than once")
+    packed = format_of(path.name)[1]
+    with _open(path) as plain, _decompressed(plain, packed) if packed else plain as handle:
+        while True:
+            with _whole(str(path)):
+                data = handle.read(size)
+            if not data:
+                return
+            yield data
+
+
+def content_digest(path: Path) -> str:
+    """The digest of what a file holds, packed or not. Raises what `pieces` raises."""
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        raise _absent(path) from None
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return _content_digest(path, (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino))
+
+
+@functools.lru_cache(maxsize=64)
+def _content_digest(path: Path, _stamp: tuple[int, ...]) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    for data in pieces(path, 1 << 20):
+        digest.update(data)
+    return digest.hexdigest()
 
 
 def _decompressed(handle: IO[bytes], packed: str) -> io.BufferedReader:

@@ -204,10 +204,11 @@ def _push_job(job: dict[str, Any]) -> dict[str, Any]:
 
 def _index_job(job: dict[str, Any]) -> dict[str, Any]:
     """Index a corpus, a commit each 32 texts, and search it; killed before the text of number `text` of those that it is fed."""
+    from negforge import lexical
     from negforge.generate.mine import bm25  # a declaration sets threads of Polars to work, which a fork has not
 
     os.environ["NEGFORGE_CACHE"] = job["path"]
-    bm25._COMMIT_SECONDS, bm25._ROWS_A_LOOK = 0.0, 32
+    lexical._COMMIT_SECONDS, lexical._ROWS_A_LOOK = 0.0, 32
     texts, fed = CorpusStore.texts, 0
 
     def counted(store: CorpusStore, first: int = 0) -> Iterator[str]:

@@ -14,10 +14,12 @@ import pytest
 
 import negforge
 from negforge.sinks import plain_schema
+from tests.conftest import SAMPLE
 
 GOLDEN = Path(__file__).parent / "golden"
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "mine-bm25": ("generate mine.bm25", {"num_negatives": 2, "limit": 4}),
+    "mine-run": ("generate mine.run", {"num_negatives": 2, "limit": 4, "run": [str(SAMPLE / "run.trec")]}),
     "mine-same-group": ("generate mine.same-group", {"num_negatives": 2, "limit": 4, "seed": 7}),
     "mine-random": ("generate mine.random", {"num_negatives": 2, "limit": 4, "seed": 7}),
     "perturb-number": ("generate perturb.number", {"num_negatives": 2, "limit": 12}),

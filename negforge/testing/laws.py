@@ -102,12 +102,17 @@ class Laws:
         metafunc.parametrize("operator", found, ids=[one.title.replace(" ", "-") for one in found])
 
     def required(self, operator: Operator) -> dict[str, Any]:
-        """The author's value of each required option, else its first example, else its least value."""
+        """The author's value of each required option, else its first example, else its least value; a file is one of the sample's."""
         schema = json_schema(operator)
-        found = {}
+        found: dict[str, Any] = {}
         for name in schema.get("required", []):
             if name in operator.options():
                 shape = schema["properties"][name]
+                items = shape.get("items", {})
+                if "path" in (shape.get("format"), items.get("format")):
+                    file = str(SAMPLE / {**items, **shape}["examples"][0])
+                    found[name] = [file] if items else file
+                    continue
                 usual = shape.get("minimum", 1) if shape.get("type") == "integer" else shape.get("enum", ["x"])[0]
                 items = plain_shape(shape.get("items", {})).get("examples") if shape.get("type") == "array" else None
                 found[name] = items[:1] if items else shape.get("examples", [usual])[0]
@@ -372,6 +377,7 @@ class Laws:
         """Numbers named score_NAME, and after it; one that was there is made anew; no row is dropped and no other cell touched."""
         given = {**sides(operator, corpus, pairs), **self.required(operator)}
         name = "score_" + operator.name.replace("-", "_").replace(".", "_")
+        negatives = negatives.drop(name, strict=False)  # the miner of the sample may have given it
         before = negforge.run(operator.title, negatives.with_columns(pl.lit(7.5).alias(name)), **given)
         made = negforge.run(operator.title, negatives, **given)
         own = [one for one in made.kept.columns if one not in negatives.columns]
