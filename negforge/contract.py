@@ -127,12 +127,14 @@ class Skipped(NamedTuple):
 class Exported(NamedTuple):
     """What a trainer reads, and, row for row, where it came from if the layout cannot say it.
 
-    Rows that did not fit stand in `dropped`, with reasons.
+    Rows that did not fit stand in `dropped`, with reasons. Where rows name their texts by id, `corpus` has these, ids in the first
+    column: each as often as it is named, since the runner writes each once.
     """
 
     rows: pl.DataFrame
     provenance: pl.DataFrame | None = None
     dropped: pl.DataFrame | None = None
+    corpus: pl.DataFrame | None = None
 
 
 def drops(reasons: pl.Series, values: pl.Series | None = None) -> pl.DataFrame:

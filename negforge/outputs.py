@@ -55,7 +55,7 @@ def replaced(output: str | None, makes: Kind, *, heals: bool = False) -> list[Us
         return []
     wanted = makes.name if makes is not EXPORT else "a trainer's layout"
     what = {path: f"-o {output} would replace a file that negforge did not write as {wanted}"}
-    beside = [sidecar(path, name) for name in (SIDECARS if makes is EXPORT else SIDECARS[:1])]
+    beside = [sidecar(path, name) for name in (SIDECARS[:2] if makes is EXPORT else SIDECARS[:1])]
     what |= {one: f"-o {output} may replace {one}, which negforge did not write" for one in beside}
     found = {one: "" if heals and _is_broken(one) else _held(one, makes if one == path else None) for one in what}
     faults = [UsageError(what[one], holds, "name another file, or delete it first") for one, holds in found.items() if holds]

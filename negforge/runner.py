@@ -20,6 +20,7 @@ import polars as pl
 from negforge import answers, registry
 from negforge.badrows import PLACE, TEXT, BadRow, BadRows
 from negforge.contract import Exported, Skipped
+from negforge.documents import Documents
 from negforge.engine import NARROW_BYTES, Spool, default_workers, machine_memory, ordered_map, rare_collections, temporary_scratch
 from negforge.errors import InputError, UsageError
 from negforge.formats import Mark
@@ -591,7 +592,7 @@ class _Run:
     # -- export ----------------------------------------------------------------------------------------------------
 
     def _export(self, table: Input) -> Iterator[pl.DataFrame]:
-        """A trainer's rows; their provenance, row for row, and the rows that did not fit go beside them."""
+        """A trainer's rows; their provenance, row for row, the texts they name and the rows that did not fit go beside them."""
         prepared = self._prepare()
         self._record(self._sides(), keep_labels=sorted(self.settings.keep_labels))
         labels = {"negative", *self.settings.keep_labels}
@@ -600,9 +601,15 @@ class _Run:
         done = 0
         first = True
         before: list[pl.DataFrame] = []
+        named = Documents(self.scratch / "named", self.limit_bytes)
         batches = by_anchor(source, self.scratch, self.limit_bytes, rows, before.append)
-        for (made, provenance, lost), counts in self._over(functools.partial(export_batch, prepared, labels), batches, self.workers):
+        work = functools.partial(export_batch, prepared, labels)
+        for (made, provenance, lost, corpus), counts in self._over(work, batches, self.workers):
             self.counts.add(counts)
+            if self.aside is not None and corpus is not None:
+                if first:  # where there is no place for it, that is told before anything is written
+                    self.aside("corpus", corpus.clear())
+                named.add(corpus)
             if self.aside is not None and lost is not None:
                 self.aside("dropped", lost)
             if self.aside is not None and provenance is not None and (made.height or first):
@@ -611,6 +618,9 @@ class _Run:
             done += made.height
             first = False
             yield made
+        for frame in named.frames():
+            if self.aside is not None:
+                self.aside("corpus", frame)
         for frame in before:
             self.counts.seen += frame.height
             self.counts.dropped["before"] += frame.height

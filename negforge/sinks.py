@@ -27,7 +27,7 @@ from negforge.formats import METADATA, History, as_type, entries
 from negforge.options import Settings
 from negforge.records import DROP_NAMES, Kind
 from negforge.report import steerless
-from negforge.tables import SIDECARS, format_of, sidecar, taken
+from negforge.tables import SIDECARS, beside_suffix, format_of, sidecar, taken
 
 ROWS_A_GROUP = 50_000
 _ROWS_A_BATCH = 10_000  # of an Arrow file
@@ -291,7 +291,9 @@ class Sink:
         raise NotImplementedError
 
     def aside(self, name: str, frame: pl.DataFrame) -> None:
-        """Take rows of a sidecar: rows that an export dropped, or where its rows came from."""
+        """Take rows of a sidecar: rows that an export dropped, where its rows came from, or the texts that they name."""
+        if name == "corpus":
+            raise UsageError("rows that name texts by id need a place for the texts", "a stream has none", "pass -o FILE")
         if name == "dropped":  # on a stream there is no place for a sidecar: dropped rows are counted
             self.digests.add(frame.clear(), frame)
 
@@ -499,8 +501,20 @@ class FileSink(Sink):
 
     def _beside(self, name: str, frame: pl.DataFrame) -> None:
         if name not in self._asides:
+            if name == "corpus":
+                self._refuse_folder(sidecar(self._path, name))
             self._asides[name] = ParquetShard(self._scratch.path / f"{name}.parquet", frame.to_arrow().schema)
         self._asides[name].add(frame)
+
+    def _refuse_folder(self, beside: Path) -> None:
+        """Raise UsageError for a folder in place of the corpus that is none of ours."""
+        folder = beside.parent
+        ours = beside_suffix(beside) or not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
+        fault = next(iter(taken(self._path, "corpus")), None)
+        if ours and fault is None:
+            return
+        where = f"-o {self._path} needs the folder for the texts that its rows name"
+        raise fault or UsageError(f"{folder} was not written by negforge", where, "name another file, or delete it first")
 
     def finish(self, history: History, report: dict[str, Any]) -> Outcome:
         """Rename the sidecars, then the file."""
@@ -534,11 +548,14 @@ class FileSink(Sink):
             changed = False
             for name, shard in self._asides.items():
                 shard.close({"kind": self.kind.name, "suffix": self._path.suffix, "history": history, **digests})
-                changed |= _replace(shard.path, sidecar(self._path, name))
+                beside = sidecar(self._path, name)
+                beside.parent.mkdir(exist_ok=True)
+                changed |= _replace(shard.path, beside)
             changed |= _replace(self._main, self._path)
             for name in {*SIDECARS} - self._asides.keys():
-                if not taken(self._path, name):
-                    _remove_stale(sidecar(self._path, name))
+                stale = sidecar(self._path, name)
+                if not taken(self._path, name) and (name != "corpus" or beside_suffix(stale) == self._path.suffix):
+                    _remove_stale(stale)
             sync(self._path.parent)
             self._scratch.close()
         return self._outcome(str(self._path), unchanged=not changed)
@@ -553,6 +570,8 @@ def _remove_stale(path: Path) -> None:
     with contextlib.suppress(OSError, pa.ArrowInvalid):
         if METADATA in (pq.read_metadata(path).metadata or {}):
             path.unlink()
+            if path.parent.suffix == ".corpus" and not any(path.parent.iterdir()):
+                path.parent.rmdir()
 
 
 def _replace(new: Path, old: Path) -> bool:
