@@ -89,8 +89,16 @@ def _documents(made: Result) -> Held:
     return {row["query_text"]: (texts(row, "positive"), texts(row, "negative")) for row in made.kept.to_dicts()}
 
 
+def _messages(made: Result) -> Held:
+    def texts(row: dict[str, Any], side: str) -> list[str]:
+        return [one["content"] for (one,) in row[f"{side}_messages"]]
+
+    return {row["messages"][-1]["content"]: (texts(row, "positive"), texts(row, "negative")) for row in made.kept.to_dicts()}
+
+
 LAYOUTS: dict[str, tuple[str, dict[str, Any], Callable[[Result], Held]]] = {
     "tevatron-passages": ("export tevatron", {}, _passages),
     "tevatron-ids": ("export tevatron", {"layout": "ids"}, _documents),
+    "ms-swift": ("export ms-swift", {"task": "reranker"}, _messages),
 }
 """Of each layout its exporter, its options, and how to read what an anchor holds: its positives and its negatives."""
