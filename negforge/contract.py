@@ -30,7 +30,10 @@ class Declares:
     Verifiers: `proves` lists the verdicts that decide alone, `doubts` those that only make a negative `unknown` until a vote or
     a proof decides; `columns` are the columns it looks at.
     fixed: settings of a library that cannot be changed but belong in the record.
-    formats: of an exporter whose trainer reads only some forms of file: these.
+    formats: of an exporter whose trainer reads only some forms of file: these, the first its example's. `layouts` are those of each
+    value of its option `layout`, where they differ. A .json is one array of the rows, or what `document` says, with {rows} and
+    {corpus}, the folder of the texts that they name, in their places. beside: what else lies in that folder, files by name; the
+    value of an option stands for its name in braces, as JSON.
     """
 
     version: int
@@ -50,6 +53,9 @@ class Declares:
     columns: tuple[str, ...] = ()
     fixed: dict[str, Any] = field(default_factory=dict)
     formats: tuple[str, ...] = ()
+    layouts: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    document: str = "{rows}"
+    beside: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse values that mean nothing. Raises UsageError."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
+import json
 import logging
 import os
 import shlex
@@ -121,6 +122,7 @@ def run_stage(
         try:
             kind, clustered, frames = run.plan()
             sink = make_sink(kind, clustered)
+            sink.document, sink.beside = stage.operator.declares.document, _beside(stage)
             run.aside = sink.aside
             for frame in _gathered(_watched(frames, progress, run.counts)) if sink.gathers else _watched(frames, progress, run.counts):
                 sink.write(frame)
@@ -136,6 +138,15 @@ def run_stage(
         finally:
             progress.close()
     return Report(stage.operator.title, counts, outcome, time.monotonic() - begun, makes_ids=run.makes_ids)
+
+
+def _beside(stage: Stage) -> dict[str, str]:
+    """The files that an exporter declares beside the texts its rows name, by name."""
+    made = dict(stage.operator.declares.beside)
+    for option, value in stage.options.items():
+        shown = json.dumps(plain(value), ensure_ascii=False)
+        made = {name: written.replace(f"{{{option}}}", shown) for name, written in made.items()}
+    return made
 
 
 def _watched(frames: Iterator[pl.DataFrame], progress: Progress, counts: Counts) -> Iterator[pl.DataFrame]:

@@ -96,9 +96,20 @@ def _messages(made: Result) -> Held:
     return {row["messages"][-1]["content"]: (texts(row, "positive"), texts(row, "negative")) for row in made.kept.to_dicts()}
 
 
+def _contexts(made: Result) -> Held:
+    def texts(ctxs: list[dict[str, Any]]) -> list[str]:
+        return [one["text"] for one in ctxs]
+
+    return {
+        row["question"]: (texts(row["positive_ctxs"]), texts(row["negative_ctxs"] + row["hard_negative_ctxs"]))
+        for row in made.kept.to_dicts()
+    }
+
+
 LAYOUTS: dict[str, tuple[str, dict[str, Any], Callable[[Result], Held]]] = {
     "tevatron-passages": ("export tevatron", {}, _passages),
     "tevatron-ids": ("export tevatron", {"layout": "ids"}, _documents),
+    "dpr": ("export dpr", {}, _contexts),
     "ms-swift": ("export ms-swift", {"task": "reranker"}, _messages),
 }
 """Of each layout its exporter, its options, and how to read what an anchor holds: its positives and its negatives."""
