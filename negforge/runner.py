@@ -8,6 +8,7 @@ import itertools
 import json
 import logging
 import os
+import re
 import shlex
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -142,11 +143,10 @@ def run_stage(
 
 def _beside(stage: Stage) -> dict[str, str]:
     """The files that an exporter declares beside the texts its rows name, by name."""
-    made = dict(stage.operator.declares.beside)
-    for option, value in stage.options.items():
-        shown = json.dumps(plain(value), ensure_ascii=False)
-        made = {name: written.replace(f"{{{option}}}", shown) for name, written in made.items()}
-    return made
+    options = {name: json.dumps(plain(value), ensure_ascii=False) for name, value in stage.options.items()}
+    slots = re.compile("|".join(f"{{{name}}}" for name in options)) if options else None
+    files = stage.operator.declares.beside
+    return {name: slots.sub(lambda slot: options[slot[0][1:-1]], file) if slots else file for name, file in files.items()}
 
 
 def _watched(frames: Iterator[pl.DataFrame], progress: Progress, counts: Counts) -> Iterator[pl.DataFrame]:

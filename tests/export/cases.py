@@ -106,10 +106,28 @@ def _contexts(made: Result) -> Held:
     }
 
 
+def _inline(made: Result) -> Held:
+    def texts(row: dict[str, Any], side: str) -> list[str]:
+        return [one["text"] for one in row[f"{side}_doc"]]
+
+    return {row["question"]: (texts(row, "pos"), texts(row, "neg")) for row in made.kept.to_dicts()}
+
+
+def _corpus(made: Result) -> Held:
+    named = dict(made.asides["corpus"].select("id", "text").rows())
+
+    def texts(row: dict[str, Any], side: str) -> list[str]:
+        return [named[one["id"]] for one in row[f"{side}_doc"]]
+
+    return {row["question"]: (texts(row, "pos"), texts(row, "neg")) for row in made.kept.to_dicts()}
+
+
 LAYOUTS: dict[str, tuple[str, dict[str, Any], Callable[[Result], Held]]] = {
     "tevatron-passages": ("export tevatron", {}, _passages),
     "tevatron-ids": ("export tevatron", {"layout": "ids"}, _documents),
     "dpr": ("export dpr", {}, _contexts),
+    "automodel-inline": ("export automodel", {}, _inline),
+    "automodel-corpus": ("export automodel", {"layout": "corpus"}, _corpus),
     "ms-swift": ("export ms-swift", {"task": "reranker"}, _messages),
 }
 """Of each layout its exporter, its options, and how to read what an anchor holds: its positives and its negatives."""

@@ -97,7 +97,7 @@ def test_hostile_texts_come_back_as_they_are(layout: str, tmp_path: Path) -> Non
     frame = table(*(row("a", text, draw=at, source=f"s{at}", positive=f"{text} +") for at, text in enumerate(HOSTILE)))
     frame = frame.with_columns(pl.lit("\n".join(HOSTILE)).alias("anchor"))
     declares = negforge.registry.find("export", title.split()[1]).declares
-    out = tmp_path / f"train.{declares.formats[0]}"
+    out = tmp_path / f"train.{declares.layouts.get(options.get('layout', ''), declares.formats)[0]}"
     negforge.run(title, frame, **options, language="code", output=out)
     made, held = export(layout, frame, language="code")
     assert rows_of(out) == made.kept.to_dicts()
