@@ -17,9 +17,9 @@ Docids = Literal["given", "text"]
 class Sides(NamedTuple):
     """Of whole anchors: `positives` and `negatives`, one row a text, and `lost`, rows that go nowhere, with reasons.
 
-    Columns: anchor_id, anchor, text, id (null for a positive), source_id, operator, score, rank (null for a positive, and where
-    no miner gave one); `docid`, the text's id in a corpus, else the digest of the text; `turn`, the place of the anchor, in the
-    order of the rows; `place`, that of the text among the anchor's, from 1, by source for a positive, by draw for others.
+    Columns: anchor_id, anchor, text, id (null for a positive), source_id, operator, score, rank (of the row's negative,
+    null where no miner gave one); `docid`, the text's id in a corpus, else its digest; `turn`, the place of the anchor, in the order
+    of the rows; `place`, that of the text among the anchor's, from 1, by source for a positive, by draw for others.
     """
 
     positives: pl.DataFrame
@@ -70,7 +70,6 @@ def sides(batch: Negatives, *, title: str, n: int | None, scores: str | None = N
         pl.col("__docid_positive").alias("docid"),
         pl.col("__score_positive").alias("__score"),
         pl.lit(None, pl.String).alias("id"),
-        pl.lit(None, pl.Int64).alias("rank"),
     )
     true = rows.filter(pl.col("label") == "positive")
     positives = _once(pl.concat([said, true]), docids, "source_id", "draw")

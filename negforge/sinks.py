@@ -533,7 +533,7 @@ class FileSink(Sink):
         if ours and fault is None:
             return
         where = f"-o {self._path} needs the folder for the texts that its rows name"
-        raise fault or UsageError(f"{folder} was not written by negforge", where, "name another file, or delete it first")
+        raise fault or UsageError(f"{folder} was not written as the corpus of an export", where, "name another file, or delete it first")
 
     def finish(self, history: History, report: dict[str, Any]) -> Outcome:
         """Rename the sidecars, then the file."""

@@ -13,6 +13,8 @@ import pytest
 import negforge
 from negforge.errors import InputError, UsageError
 from negforge.rng import text_ids
+from negforge.runner import EXPORT
+from negforge.sinks import FileSink
 from tests.export.cases import row, rows_of, scored, table
 from tests.shell import call, good
 
@@ -106,6 +108,15 @@ def test_a_file_is_one_document_of_json(tmp_path: Path, rows: int) -> None:
     frame = table(*(row(f"a{at}", "wrong") for at in range(5)))
     negforge.run(TITLE, frame.head(rows), output=tmp_path / "train.json", batch_size=1)
     assert len(json.loads((tmp_path / "train.json").read_text())) == rows
+
+
+def test_rows_that_come_in_pieces_are_one_array(tmp_path: Path) -> None:
+    """As they do where they are many: commas between, empty pieces too."""
+    sink = FileSink(EXPORT, tmp_path / "train.json", clustered=False)
+    for at in (0, 2, 0, 1, 3):
+        sink.write(pl.DataFrame({"number": range(at)}, schema={"number": pl.Int64}))
+    sink.finish([], {})
+    assert [one["number"] for one in rows_of(tmp_path / "train.json")] == [0, 1, 0, 0, 1, 2]
 
 
 def test_the_order_of_rows_is_that_of_no_batch(pairs: pl.DataFrame, corpus: pl.DataFrame, tmp_path: Path) -> None:

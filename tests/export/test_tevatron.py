@@ -11,6 +11,7 @@ import pytest
 import negforge
 from negforge.errors import InputError, UsageError
 from negforge.rng import text_ids
+from tests.conftest import ROOT
 from tests.export.cases import row, rows_of, scored, table
 from tests.shell import call, good
 
@@ -126,11 +127,22 @@ def test_a_folder_of_others_is_not_written_into(tmp_path: Path) -> None:
     """What stands where the corpus would is not ours to replace."""
     (tmp_path / "train.corpus").mkdir()
     (tmp_path / "train.corpus" / "mine.txt").write_text("mine")
-    with pytest.raises(UsageError, match=r"train\.corpus was not written by negforge"):
+    with pytest.raises(UsageError, match=r"train\.corpus was not written as the corpus of an export"):
         negforge.run(TITLE, scored(), layout="ids", output=tmp_path / "train.jsonl")
     assert [one.name for one in tmp_path.iterdir()] == ["train.corpus"]
     negforge.run(TITLE, scored(), output=tmp_path / "train.jsonl")  # which needs none
     assert (tmp_path / "train.corpus" / "mine.txt").exists()
+
+
+def test_a_corpus_of_the_users_own_stays(tmp_path: Path) -> None:
+    """A table that another stage of ours wrote there is neither replaced nor taken for one that is no longer named."""
+    own = tmp_path / "train.corpus" / "train-00000-of-00001.parquet"
+    good("ingest", "corpus", ROOT / "sample_data" / "beir" / "corpus.jsonl", "-o", own)
+    before = own.read_bytes()
+    negforge.run(TITLE, scored(), output=tmp_path / "train.jsonl")
+    with pytest.raises(UsageError, match=r"train\.corpus was not written as the corpus of an export"):
+        negforge.run(TITLE, scored(), layout="ids", output=tmp_path / "train.jsonl")
+    assert own.read_bytes() == before
 
 
 def test_a_corpus_that_is_no_longer_named_goes(tmp_path: Path) -> None:
