@@ -292,6 +292,9 @@ def _file(path: Path, made: Checked, scratch: Scratch, limit: int, progress: Pro
         ours = any(beside_suffix(sidecar(path, name)) == path.suffix for name in SIDECARS)
         what = f"{path} {'is text, which carries no digest to check' if ours else 'was not written by negforge'}"
         raise InputError(what, "" if ours else "it carries no digest to check", "check a folder, or a .parquet or .arrow file of ours")
+    if beside_suffix(path) and path.parent.suffix == ".corpus":
+        made.notes.append("the texts that the rows of an export name: no digest is kept of them")
+        return
     if _is_sidecar(path, "provenance"):
         made.notes.append("where the rows of an export came from: no digest is kept of it")
         return

@@ -33,8 +33,11 @@ class Declares:
     any_of: options, each None by default, of which one at least is to be given. needs: for an option that means nothing alone,
     the one it goes with.
     fits: of a stage that takes its thresholds from the rows it sees: over what it kept they are others, and it may drop more.
-    formats: of an exporter whose trainer reads only some forms of file: these.
     least_rows: of a batch, where a call costs much by itself, such as a pass over a corpus.
+    formats: of an exporter whose trainer reads only some forms of file: these, the first its example's. `layouts` are those of each
+    value of its option `layout`, where they differ. A .json is one array of the rows, or what `document` says, with {rows} and
+    {corpus}, the folder of the texts that they name, in their places. beside: what else lies in that folder, files by name; the
+    value of an option stands for its name in braces, as JSON.
     """
 
     version: int
@@ -58,6 +61,9 @@ class Declares:
     fits: bool = False
     formats: tuple[str, ...] = ()
     least_rows: int = 1
+    layouts: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    document: str = "{rows}"
+    beside: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse values that mean nothing. Raises UsageError."""
@@ -139,12 +145,14 @@ class Skipped(NamedTuple):
 class Exported(NamedTuple):
     """What a trainer reads, and, row for row, where it came from if the layout cannot say it.
 
-    Rows that did not fit stand in `dropped`, with reasons.
+    Rows that did not fit stand in `dropped`, with reasons. Where rows name their texts by id, `corpus` has these, ids in the first
+    column: each as often as it is named, since the runner writes each once.
     """
 
     rows: pl.DataFrame
     provenance: pl.DataFrame | None = None
     dropped: pl.DataFrame | None = None
+    corpus: pl.DataFrame | None = None
 
 
 RELAXED = "relaxed"

@@ -35,7 +35,8 @@ def next_command(stage: Stage, output: str | None, counts: Mapping[str, Any] | N
 def _words(stage: Stage, out: Path) -> list[str]:
     verb, makes = stage.operator.verb, stage.operator.makes
     if makes is None:
-        return _load(out)
+        whole = stage.operator.declares.document == "{rows}" or format_of(out.name)[0] != "json"
+        return _load(out) if whole else []
     if makes.name == "pairs":
         return _after_pairs(stage, out)
     if makes.name == "corpus":

@@ -25,12 +25,12 @@ _SUFFIX = re.compile(r".\.(?!v[0-9]+$)[A-Za-z][A-Za-z0-9]{0,4}$", re.ASCII)  # o
 _HEAD_BYTES = 1 << 24  # of a text file, that its columns are told from
 
 
-def check_output(output: str | None, to: str | None, stage: Stage | None = None) -> list[UsageError]:
+def check_output(output: str | None, to: str | None, stage: Stage | None = None, *, later: bool = False) -> list[UsageError]:
     """What is wrong with `-o` and `--to`: a format that is not written, a folder that is not ours, a stream to a terminal.
 
-    stage: for options that only a dataset has a use for.
+    stage: for options that only a dataset has a use for. later: whether it is judged by `unread` what the stage writes.
     """
-    faults = _place(output, to)
+    faults = _place(output, to, whole=later or (stage is not None and "json" in _read(stage)))
     if stage is not None:
         read = [one for one in (*stage.inputs, *stage.sides.values()) if isinstance(one, str)]
         over = over_input(output, read) or over_other(output, stage)
@@ -51,11 +51,11 @@ def replaced(output: str | None, makes: Kind, *, heals: bool = False) -> list[Us
     """
     path = Path(str(output))
     form = format_of(path.name)[0]
-    if output in (None, "-") or form not in WRITTEN or path.is_dir():
+    if output in (None, "-") or form not in (*WRITTEN, "json") or path.is_dir():
         return []
     wanted = makes.name if makes is not EXPORT else "a trainer's layout"
     what = {path: f"-o {output} would replace a file that negforge did not write as {wanted}"}
-    beside = [sidecar(path, name) for name in (SIDECARS if makes is EXPORT else SIDECARS[:1])]
+    beside = [sidecar(path, name) for name in (SIDECARS[:2] if makes is EXPORT else SIDECARS[:1])]
     what |= {one: f"-o {output} may replace {one}, which negforge did not write" for one in beside}
     found = {one: "" if heals and _is_broken(one) else _held(one, makes if one == path else None) for one in what}
     faults = [UsageError(what[one], holds, "name another file, or delete it first") for one, holds in found.items() if holds]
@@ -67,6 +67,8 @@ def _held(path: Path, makes: Kind | None) -> str:
     form = format_of(path.name)[0]
     if not path.is_file() or not path.stat().st_size:
         return ""
+    if makes is EXPORT and form == "json":
+        return "" if _is_export(path) else "no provenance beside it says that it is an export"
     try:
         with path.open("rb") as handle:
             if makes is not None and form in ("jsonl", "csv"):
@@ -130,13 +132,25 @@ def _names(line: bytes, form: str) -> list[str]:
 
 def unread(output: str | None, to: str | None, stage: Stage) -> list[UsageError]:
     """A form of file that the trainer an exporter writes for does not read."""
-    read = stage.operator.declares.formats
+    read = _read(stage)
     form = to if output in (None, "-") else format_of(Path(str(output)).name)[0]
+    if not read and form == "json":
+        return [_unwritten(str(output))]
     if not read or form in read or (form is None and output in (None, "-")):
         return []
     given = f"--to {to}" if output in (None, "-") else f"-o {output}"
     where = f"the trainer reads {listed(f'.{one}' for one in read)} alone"
     return [UsageError(f"{stage.operator.title} does not write {given}", where, f"pass -o train.{read[0]}")]
+
+
+def _read(stage: Stage) -> tuple[str, ...]:
+    """The forms of file that the trainer reads an exporter's layout in; none where it is not said."""
+    declares = stage.operator.declares
+    return declares.layouts.get(stage.options.get("layout", ""), declares.formats)
+
+
+def _unwritten(output: str) -> UsageError:
+    return UsageError(f"cannot write {output}", "a file is written as .parquet, .jsonl, .csv or .arrow", "choose one of these, or a folder")
 
 
 def over_input(output: str | None, read: Sequence[str]) -> list[UsageError]:
@@ -165,7 +179,7 @@ def for_datasets(output: str | None, settings: Settings, *, exports: bool = Fals
     return faults
 
 
-def _place(output: str | None, to: str | None) -> list[UsageError]:
+def _place(output: str | None, to: str | None, *, whole: bool) -> list[UsageError]:
     if output in (None, "-"):
         if output == "-" and to in (None, "arrow") and sys.stdout.isatty():
             return [UsageError("an Arrow stream is not for a terminal", mend="pipe it on, pass -o FILE, or --to jsonl")]
@@ -181,9 +195,8 @@ def _place(output: str | None, to: str | None) -> list[UsageError]:
         ]
     form, packed = format_of(path.name)
     if form and not path.is_dir():
-        if form not in WRITTEN or packed:
-            where = "a file is written as .parquet, .jsonl, .csv or .arrow"
-            faults.append(UsageError(f"cannot write {path}", where, "choose one of these, or a folder"))
+        if form not in (*WRITTEN, *(["json"] if whole else [])) or packed:
+            faults.append(_unwritten(str(path)))
         faults += taken(path, "dropped")
     elif not path.exists() and not str(output).endswith("/") and (guess := near(path.suffix.removeprefix("."), WRITTEN)):
         faults.append(UsageError(f"{path} would be a folder", mend=f"did you mean {path.with_suffix(f'.{guess}')}?"))

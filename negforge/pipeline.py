@@ -169,7 +169,7 @@ def _step(
     if output is not None and (not isinstance(output, str) or output == "-"):
         faults.append(OptionError("output", "takes a file or a folder", mend="leave it out where only later stages read the rows"))
         output = None
-    faults += [_as_key(fault) for fault in check_output(output, None)]
+    faults += [_as_key(fault) for fault in check_output(output, None, later=True)]
     given = {key: value for key, (value, _) in values.items() if key not in _OWN}
     for side in operator.sides:
         if side in given and not isinstance(given[side], str):

@@ -6,8 +6,10 @@ import contextlib
 import functools
 import inspect
 import itertools
+import json
 import logging
 import os
+import re
 import shlex
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,6 +23,7 @@ import polars as pl
 from negforge import answers, registry
 from negforge.badrows import PLACE, TEXT, BadRow, BadRows
 from negforge.contract import RELAXED, Exported, Skipped
+from negforge.documents import Documents
 from negforge.engine import NARROW_BYTES, Spool, default_workers, machine_memory, ordered_map, rare_collections, temporary_scratch
 from negforge.errors import InputError, UsageError
 from negforge.formats import Mark
@@ -121,6 +124,7 @@ def run_stage(
         try:
             kind, clustered, frames = run.plan()
             sink = make_sink(kind, clustered)
+            sink.document, sink.beside = stage.operator.declares.document, _beside(stage)
             run.aside = sink.aside
             for frame in _gathered(_watched(frames, progress, run.counts)) if sink.gathers else _watched(frames, progress, run.counts):
                 sink.write(frame)
@@ -136,6 +140,14 @@ def run_stage(
         finally:
             progress.close()
     return Report(stage.operator.title, counts, outcome, time.monotonic() - begun, makes_ids=run.makes_ids)
+
+
+def _beside(stage: Stage) -> dict[str, str]:
+    """The files that an exporter declares beside the texts its rows name, by name."""
+    options = {name: json.dumps(plain(value), ensure_ascii=False) for name, value in stage.options.items()}
+    slots = re.compile("|".join(f"{{{name}}}" for name in options)) if options else None
+    files = stage.operator.declares.beside
+    return {name: slots.sub(lambda slot: options[slot[0][1:-1]], file) if slots else file for name, file in files.items()}
 
 
 def _watched(frames: Iterator[pl.DataFrame], progress: Progress, counts: Counts) -> Iterator[pl.DataFrame]:
@@ -639,7 +651,7 @@ class _Run:
     # -- export ----------------------------------------------------------------------------------------------------
 
     def _export(self, table: Input) -> Iterator[pl.DataFrame]:
-        """A trainer's rows; their provenance, row for row, and the rows that did not fit go beside them."""
+        """A trainer's rows; their provenance, row for row, the texts they name and the rows that did not fit go beside them."""
         prepared = self._prepare(table)
         self._record(prepared.record, keep_labels=sorted(self.settings.keep_labels))
         labels = {"negative", *self.settings.keep_labels}
@@ -648,9 +660,15 @@ class _Run:
         done = 0
         first = True
         before: list[pl.DataFrame] = []
+        named = Documents(self.scratch / "named", self.limit_bytes)
         batches = by_anchor(source, self.scratch, self.limit_bytes, rows, before.append)
-        for (made, provenance, lost), counts in self._over(functools.partial(export_batch, prepared, labels), batches, self.workers):
+        work = functools.partial(export_batch, prepared, labels)
+        for (made, provenance, lost, corpus), counts in self._over(work, batches, self.workers):
             self.counts.add(counts)
+            if self.aside is not None and corpus is not None:
+                if first:  # where there is no place for it, that is told before anything is written
+                    self.aside("corpus", corpus.clear())
+                named.add(corpus)
             if self.aside is not None and lost is not None:
                 self.aside("dropped", lost)
             if self.aside is not None and provenance is not None and (made.height or first):
@@ -659,6 +677,9 @@ class _Run:
             done += made.height
             first = False
             yield made
+        for frame in named.frames():
+            if self.aside is not None:
+                self.aside("corpus", frame)
         for frame in before:
             self.counts.seen += frame.height
             self.counts.dropped["before"] += frame.height

@@ -8,8 +8,10 @@ import hashlib
 import json
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any
 
 import numpy as np
@@ -27,7 +29,7 @@ from negforge.formats import METADATA, History, as_type, entries
 from negforge.options import Settings
 from negforge.records import DROP_NAMES, Kind
 from negforge.report import steerless
-from negforge.tables import SIDECARS, format_of, sidecar, taken
+from negforge.tables import SIDECARS, beside_suffix, format_of, sidecar, taken
 
 ROWS_A_GROUP = 50_000
 _ROWS_A_BATCH = 10_000  # of an Arrow file
@@ -274,10 +276,13 @@ def sha256(path: Path) -> str:
 class Sink:
     """Takes frames, all with the same columns, and publishes them at `finish`; `abort` leaves nothing behind.
 
-    gathers: whether frames may wait for others; on a stream somebody waits for them.
+    gathers: whether frames may wait for others; on a stream somebody waits for them. document, beside: of an exporter, as it
+    declares them: what stands around its rows in a .json, and the files beside the texts that they name.
     """
 
     gathers = True
+    document = "{rows}"
+    beside: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, kind: Kind) -> None:
         self.kind, self.digests = kind, Digests(kind)
@@ -291,7 +296,9 @@ class Sink:
         raise NotImplementedError
 
     def aside(self, name: str, frame: pl.DataFrame) -> None:
-        """Take rows of a sidecar: rows that an export dropped, or where its rows came from."""
+        """Take rows of a sidecar: rows that an export dropped, where its rows came from, or the texts that they name."""
+        if name == "corpus":
+            raise UsageError("rows that name texts by id need a place for the texts", "a stream has none", "pass -o FILE")
         if name == "dropped":  # on a stream there is no place for a sidecar: dropped rows are counted
             self.digests.add(frame.clear(), frame)
 
@@ -448,7 +455,8 @@ class FileSink(Sink):
         super().__init__(kind)
         self._path, self._clustered = path, clustered
         self._form, self._packed = format_of(path.name)
-        if not self._form or self._form in ("json", "tsv") or self._packed:
+        unwritten = ("tsv",) if kind.name == "export" else ("json", "tsv")
+        if not self._form or self._form in unwritten or self._packed:
             raise UsageError(
                 f"cannot write {path}", "a file is written as .parquet, .jsonl, .csv or .arrow", "choose one of these, or a folder"
             )
@@ -462,7 +470,7 @@ class FileSink(Sink):
         self._spool: Spool | None = None
         self._text: IO[bytes] | None = None
         self._asides: dict[str, ParquetShard] = {}
-        self._begun = False
+        self._begun = self._listed = False
 
     def write(self, frame: pl.DataFrame) -> None:
         """Take rows."""
@@ -476,7 +484,7 @@ class FileSink(Sink):
             elif self._spool is not None:
                 self._spool.add(kept)
             elif self._text is not None and kept.height:
-                self._text.write(rows_as_text(kept, self._form, header=False))
+                self._text.write(self._json(kept) if self._form == "json" else rows_as_text(kept, self._form, header=False))
         if dropped.height:
             self._beside("dropped", dropped)
 
@@ -489,7 +497,20 @@ class FileSink(Sink):
                 self._spool = Spool(self._scratch.path / "rows.arrow")
             else:
                 self._text = self._main.open("wb")
-                self._text.write(rows_as_text(kept.clear(), self._form, header=True))
+                self._text.write(self._around()[0] if self._form == "json" else rows_as_text(kept.clear(), self._form, header=True))
+
+    def _around(self) -> tuple[bytes, bytes]:
+        """What stands before the first row of a document of JSON, and behind the last."""
+        before, _, behind = self.document.partition("{rows}")
+        folder = json.dumps(sidecar(self._path, "corpus").parent.name, ensure_ascii=False)
+        return before.replace("{corpus}", folder).encode() + b"[", b"\n]" + behind.replace("{corpus}", folder).encode() + b"\n"
+
+    def _json(self, kept: pl.DataFrame) -> bytes:
+        """Rows of a document, a line each."""
+        lines = b"\n" + rows_as_text(kept, "jsonl", header=False).rstrip(b"\n").replace(b"\n", b",\n")
+        comma = b"," if self._listed else b""
+        self._listed = True
+        return comma + lines
 
     def aside(self, name: str, frame: pl.DataFrame) -> None:
         """Take rows of a sidecar."""
@@ -499,8 +520,20 @@ class FileSink(Sink):
 
     def _beside(self, name: str, frame: pl.DataFrame) -> None:
         if name not in self._asides:
+            if name == "corpus":
+                self._refuse_folder(sidecar(self._path, name))
             self._asides[name] = ParquetShard(self._scratch.path / f"{name}.parquet", frame.to_arrow().schema)
         self._asides[name].add(frame)
+
+    def _refuse_folder(self, beside: Path) -> None:
+        """Raise UsageError for a folder in place of the corpus that is none of ours."""
+        folder = beside.parent
+        ours = beside_suffix(beside) or not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
+        fault = next(iter(taken(self._path, "corpus")), None)
+        if ours and fault is None:
+            return
+        where = f"-o {self._path} needs the folder for the texts that its rows name"
+        raise fault or UsageError(f"{folder} was not written as the corpus of an export", where, "name another file, or delete it first")
 
     def finish(self, history: History, report: dict[str, Any]) -> Outcome:
         """Rename the sidecars, then the file."""
@@ -521,10 +554,12 @@ class FileSink(Sink):
                     stream.write(frame)
                 stream.finish(history, report, digests)
             if self._text is not None:
+                if self._form == "json":
+                    self._text.write(self._around()[1])
                 self._text.flush()
                 os.fsync(self._text.fileno())
                 self._text.close()
-            if self._form in ("jsonl", "csv") and self.kind.name == "export" and "provenance" not in self._asides:
+            if self._form in ("json", "jsonl", "csv") and self.kind.name == "export" and "provenance" not in self._asides:
                 # By it text is known as ours when it is to be replaced.
                 for start in range(0, max(1, self.digests.kept), ROWS_A_GROUP):
                     end = min(start + ROWS_A_GROUP, self.digests.kept)
@@ -533,12 +568,22 @@ class FileSink(Sink):
                 raise fault  # a stage of the same pipeline made it since the output was judged
             changed = False
             for name, shard in self._asides.items():
-                shard.close({"kind": self.kind.name, "suffix": self._path.suffix, "history": history, **digests})
-                changed |= _replace(shard.path, sidecar(self._path, name))
+                files = self.beside if name == "corpus" else {}
+                notes = {"kind": self.kind.name, "suffix": self._path.suffix, "history": history, **digests}
+                shard.close({**notes, **({"files": [*files]} if files else {})})
+                place = sidecar(self._path, name)
+                place.parent.mkdir(exist_ok=True)
+                changed |= _replace(shard.path, place)
+                for file, written in files.items():
+                    fresh = self._scratch.path / file
+                    fresh.write_text(written, encoding="utf-8")
+                    sync(fresh)
+                    changed |= _replace(fresh, place.with_name(file))
             changed |= _replace(self._main, self._path)
             for name in {*SIDECARS} - self._asides.keys():
-                if not taken(self._path, name):
-                    _remove_stale(sidecar(self._path, name))
+                stale = sidecar(self._path, name)
+                if not taken(self._path, name) and (name != "corpus" or beside_suffix(stale) == self._path.suffix):
+                    _remove_stale(stale)
             sync(self._path.parent)
             self._scratch.close()
         return self._outcome(str(self._path), unchanged=not changed)
@@ -551,8 +596,12 @@ class FileSink(Sink):
 def _remove_stale(path: Path) -> None:
     """Remove the sidecar of an earlier run; a file of that name that is not ours stays."""
     with contextlib.suppress(OSError, pa.ArrowInvalid):
-        if METADATA in (pq.read_metadata(path).metadata or {}):
+        if METADATA in (notes := pq.read_metadata(path).metadata or {}):
             path.unlink()
+            for file in json.loads(notes[METADATA]).get("files", []):
+                path.with_name(file).unlink(missing_ok=True)
+            if path.parent.suffix == ".corpus" and not any(path.parent.iterdir()):
+                path.parent.rmdir()
 
 
 def _replace(new: Path, old: Path) -> bool:

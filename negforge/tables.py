@@ -34,7 +34,7 @@ History = formats.History
 METADATA = formats.METADATA
 _ALIASES = {"ndjson": "jsonl", "pq": "parquet", "feather": "arrow", "ipc": "arrow"}
 _OUT_OF_ORDER = ("parquet", "arrow")  # formats that say what they hold, and are not read from front to back
-SIDECARS = ("dropped", "provenance")
+SIDECARS = ("dropped", "provenance", "corpus")
 WRITTEN = ("parquet", "jsonl", "csv", "arrow")
 TEXT = ("jsonl", "csv")
 _MAGIC = {"parquet": (b"PAR1",), "arrow": (b"ARROW1", b"\xff\xff\xff\xff")}
@@ -300,8 +300,13 @@ def left_behind(spec: object) -> bool:
 
 
 def sidecar(path: Path, name: str) -> Path:
-    """Where a sidecar of a single file lies: `dropped`, the rows dropped, or `provenance`, where an export's rows came from."""
+    """Where a sidecar of a single file lies: `dropped`, the rows dropped; or of an export's, `provenance`, where they came from.
+
+    `corpus`, the texts that an export's rows name by id, is a folder, which trainers load by its name.
+    """
     stem = path.name.removesuffix(".gz").removesuffix(".zst").rpartition(".")[0]
+    if name == "corpus":
+        return path.with_name(f"{stem}.corpus") / "train-00000-of-00001.parquet"
     return path.with_name(f"{stem}.{name}.parquet")
 
 

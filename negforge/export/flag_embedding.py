@@ -18,7 +18,7 @@ from negforge.contract import Declares, Exported
 from negforge.layouts import sides
 from negforge.records import Negatives
 
-DECLARES = Declares(version=1, scope="anchor", reads=Negatives, formats=("jsonl",))
+DECLARES = Declares(version=2, scope="anchor", reads=Negatives, formats=("jsonl",))
 
 
 def export(

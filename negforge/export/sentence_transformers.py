@@ -26,7 +26,7 @@ from negforge.errors import UsageError
 from negforge.layouts import Sides, scores_of, sides
 from negforge.records import Negatives
 
-DECLARES = Declares(version=2, scope="anchor", reads=Negatives)
+DECLARES = Declares(version=3, scope="anchor", reads=Negatives)
 
 
 def export(

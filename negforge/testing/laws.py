@@ -7,7 +7,7 @@ import inspect
 import json
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -84,8 +84,16 @@ def sides(operator: Operator, corpus: pl.DataFrame, pairs: pl.DataFrame) -> dict
 
 
 def _texts(frame: pl.DataFrame) -> set[str]:
-    """Every text of a table, in lists as well."""
-    return {text for name in frame.columns for text in frame[name].explode().to_list() if isinstance(text, str)}
+    """Every text of a table, in lists and records as well."""
+    return {text for row in frame.rows() for text in _within(row)}
+
+
+def _within(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list | tuple):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from _within(one)
 
 
 class Laws:
@@ -405,7 +413,9 @@ class Laws:
         assert all(one.kept.equals(first.kept) for one in runs)
         live = negatives.filter(pl.col("dropped_by").is_null())
         kept = live.filter(pl.col("label") == "negative")
-        written = _texts(first.kept)
+        named = [one.asides["corpus"] for one in runs if "corpus" in one.asides]
+        assert all(one.equals(named[0]) for one in named)
+        written = _texts(first.kept).union(*map(_texts, named[:1]))
         assert {*kept["negative"]} <= written
         assert not ({*live["negative"]} - {*kept["negative"], *kept["positive"]}) & written
         if "provenance" in first.asides:
