@@ -382,7 +382,7 @@ class Laws:
     def test_a_score_adds_columns_of_its_name_and_changes_no_other(
         self, operator: Operator, negatives: pl.DataFrame, pairs: pl.DataFrame, corpus: pl.DataFrame
     ) -> None:
-        """Numbers named score_NAME, and after it; one that was there is made anew; no row is dropped and no other cell touched."""
+        """Numbers named score_NAME, and after it, or texts named NAME_; what was there is made anew, and no other cell or row touched."""
         given = {**sides(operator, corpus, pairs), **self.required(operator)}
         name = "score_" + operator.name.replace("-", "_").replace(".", "_")
         negatives = negatives.drop(name, strict=False)  # the miner of the sample may have given it
@@ -390,8 +390,12 @@ class Laws:
         made = negforge.run(operator.title, negatives, **given)
         own = [one for one in made.kept.columns if one not in negatives.columns]
         assert name in own
-        assert all(one == name or one.startswith(f"{name}_") for one in own)
-        assert all(made.kept.schema[one] == pl.Float64 for one in own)
+        types = {one: made.kept.schema[one] for one in own}
+        said = f"{name.removeprefix('score_')}_"
+        assert all(
+            dtype == pl.Float64 if one == name or one.startswith(f"{name}_") else one.startswith(said) and dtype == pl.String
+            for one, dtype in types.items()
+        ), f"{types}"
         assert (
             made.kept.drop(own)
             .sort("id")
