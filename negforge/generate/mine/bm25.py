@@ -8,13 +8,14 @@ Source: Robertson and Zaragoza, The Probabilistic Relevance Framework, 2009; tex
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import polars as pl
 from pydantic import Field
 
 from negforge.contract import Declares
 from negforge.lexical import Index, Tokeniser
+from negforge.mining import matches
 from negforge.records import Corpus, Pairs
 
 DECLARES = Declares(
@@ -46,13 +47,4 @@ def generate(
     batch: whole anchors. Returns rows (anchor_id, corpus_row, rank from 1, score_bm25, miner), best first for each anchor;
     an anchor that shares no word with the corpus has none.
     """
-    anchors = batch.frame.unique("anchor_id", keep="first", maintain_order=True)
-    found: dict[str, list[Any]] = {"anchor_id": [], "corpus_row": [], "rank": [], "score_bm25": []}
-    for anchor_id, text in zip(anchors["anchor_id"], anchors["anchor"], strict=True):
-        hits = state.search(text, max(depth, 2 * num_negatives))
-        found["anchor_id"] += [anchor_id] * len(hits)
-        found["corpus_row"] += [row for _, row in hits]
-        found["rank"] += range(1, len(hits) + 1)
-        found["score_bm25"] += [score for score, _ in hits]
-    types = {"anchor_id": pl.String, "corpus_row": pl.Int64, "rank": pl.Int64, "score_bm25": pl.Float64}
-    return pl.DataFrame(found, schema=types).with_columns(pl.lit("bm25").alias("miner"))
+    return matches(batch.frame, state, max(depth, 2 * num_negatives))

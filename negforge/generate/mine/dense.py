@@ -14,14 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import polars as pl
 from pydantic import Field
 
-from negforge import search
-from negforge.contract import Chosen, Declares, Refusal
+from negforge.contract import Chosen, Declares
 from negforge.corpus import CorpusStore
-from negforge.mining import Sampling, Sharpness, Shift, arranged
+from negforge.mining import Sampling, Sharpness, Shift, arranged, nearest, scored_positives
 from negforge.records import Batches, Corpus, Pairs
 from negforge.rng import Rng
 from negforge.vectors import AnchorVectors, CorpusPrompt, CorpusVectors, Model, Prompt, Similarity, Space, space
@@ -104,33 +102,8 @@ def generate(
     refused: `no-vector`.
     """
     frame = batch.frame
-    anchors = frame.group_by("anchor_id", maintain_order=True).agg(pl.col("anchor").first(), pl.len().alias("positives"))
-    vectors, there = state.space.of_anchors(anchors)
-    asked = anchors.filter(pl.Series(there))
-    wanted = max(depth, 2 * num_negatives) + asked["positives"].to_numpy().astype(np.int64)
-    found = search.best(vectors[there], state.space.rows(), int(wanted.max(initial=0)))
-    owner, place = np.nonzero((found.rows >= 0) & (np.arange(found.rows.shape[1]) < wanted[:, None]))
-    rows = pl.DataFrame(
-        {
-            "anchor_id": asked["anchor_id"].gather(owner),
-            "corpus_row": found.rows[owner, place],
-            "rank": place + 1,
-            "score_dense": found.scores[owner, place],
-            "miner": pl.Series(["dense"], dtype=pl.String).new_from_index(0, len(owner)),
-        },
-        schema_overrides={"corpus_row": pl.Int64, "rank": pl.Int64},
-    )
+    rows, refusals = nearest(frame, state.space, max(depth, 2 * num_negatives))
     pairs = scored_positives(frame, state.space)
     best = pairs.group_by("anchor_id", maintain_order=True).agg(pl.col("score_dense_positive").max().alias("score"))
-    refusals = [Refusal(one, "no-vector") for one in anchors["anchor_id"].filter(pl.Series(~there)).to_list()]
     taken = arranged(rows, "score_dense", best, rng, sampling=sampling, sharpness=sharpness, shift=shift)
     return Chosen(taken, refusals, pairs=pairs.drop("anchor_id"))
-
-
-def scored_positives(frame: pl.DataFrame, where: Space) -> pl.DataFrame:
-    """`id`, `anchor_id`, the score of each row's positive and the least of its anchor's; null where a vector is missing."""
-    anchor, asked = where.of_anchors(frame)
-    positive, there = where.of_texts(frame, "positive")
-    scores = pl.Series(search.paired(anchor, positive)).set(pl.Series(~(asked & there)), None)
-    found = frame.select("id", "anchor_id").with_columns(scores.alias("score_dense_positive"))
-    return found.with_columns(pl.col("score_dense_positive").min().over("anchor_id").alias("score_dense_weakest"))

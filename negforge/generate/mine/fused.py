@@ -1,0 +1,181 @@
+"""Fuse lexical, vector and random candidates of an anchor in one run; each keeps every source, its rank and its score there.
+
+A candidate's `score_rrf` is the sum of 1 / (60 + rank) over the lists it stands in; ties go by id. `miners` and `ranks` name
+them, `score_bm25` and `score_dense` are raw, and null where that list has it not. Random candidates come last: easy negatives for
+slots that the others leave, whatever these found.
+Source: Cormack et al., Reciprocal rank fusion, 2009; texttron/tevatron#87, #43 (nobody can rebuild negatives whose mixture was
+never recorded); huggingface/sentence-transformers#2818.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import polars as pl
+from pydantic import AfterValidator, Field
+
+from negforge.contract import Chosen, Declares, Refusal
+from negforge.lexical import Index, Tokeniser
+from negforge.mining import matches, nearest, scored_positives
+from negforge.records import Batches, Corpus, Pairs
+from negforge.rng import Rng
+from negforge.vectors import AnchorVectors, CorpusPrompt, CorpusVectors, Model, Prompt, Similarity, Space, space
+
+DECLARES = Declares(
+    version=1,
+    scope="anchor",
+    reads=Pairs,
+    cost="model",
+    label="negative",
+    opposition="unrelated",
+    evidence=("not-known-positive",),
+    verifiers=("known-positive",),
+    fixed={"k1": 1.2, "b": 0.75, "rrf": 60},
+    least_rows=1024,
+)
+_RRF = 60
+_COLUMNS = {"anchor_id": pl.String, "corpus_row": pl.Int64, "rank": pl.Int64, "miner": pl.String}
+
+
+def _each_once(names: list[str]) -> list[str]:
+    if len({*names}) < len(names):
+        raise ValueError("names each miner once")
+    return names
+
+
+@dataclass(frozen=True)
+class State:
+    """The index of words, whose store holds the corpus, and where the vectors are."""
+
+    index: Index
+    space: Space
+
+    @property
+    def corpus(self) -> object:
+        """The corpus by row number."""
+        return self.index.corpus
+
+    @property
+    def record(self) -> dict[str, str]:
+        """What the vectors were made with."""
+        return self.space.record
+
+
+def prepare(
+    corpus: Corpus,
+    inputs: Batches,
+    scratch: Path,
+    max_memory: int,
+    phase: Callable[[str], None],
+    *,
+    tokeniser: Tokeniser = "simple",
+    model: Model = None,
+    anchor_prompt: Prompt = "",
+    corpus_prompt: CorpusPrompt = "",
+    corpus_vectors: CorpusVectors = None,
+    anchor_vectors: AnchorVectors = None,
+    similarity: Similarity = "cosine",
+) -> State:
+    """Index the corpus, encode what is not yet encoded, and lay the corpus's vectors out in one file."""
+    index = Index.of(corpus, max_memory, tokeniser)
+    where = space(
+        inputs,
+        ["positive"],
+        index.corpus,
+        scratch,
+        max_memory,
+        phase,
+        corpus=corpus,
+        model=model,
+        anchor_prompt=anchor_prompt,
+        corpus_prompt=corpus_prompt,
+        corpus_vectors=corpus_vectors,
+        anchor_vectors=anchor_vectors,
+        similarity=similarity,
+    )
+    return State(index, where)
+
+
+def generate(
+    batch: Pairs,
+    state: State,
+    rng: Rng,
+    *,
+    num_negatives: int,
+    depth: Annotated[int, Field(ge=1, description="How many of the best of each list are candidates.")] = 100,
+    miners: Annotated[
+        list[Literal["bm25", "dense", "random"]],
+        Field(min_length=1, description="The lists to fuse. Repeatable."),
+        AfterValidator(_each_once),
+    ] = ["bm25", "dense"],  # noqa: B006 - nobody changes it
+) -> Chosen:
+    """The candidates of all lists, by the sum of their reciprocal ranks.
+
+    batch: whole anchors. Gives rows (anchor_id, corpus_row, rank, score_rrf, score_bm25, score_dense, miner, miners, ranks), best
+    first for each anchor; and for each pair score_dense_positive and score_dense_weakest. An anchor without a vector has the
+    candidates of the other lists; it is refused as `no-vector` where there is none.
+    """
+    frame, deep = batch.frame, max(depth, 2 * num_negatives)
+    lists: list[pl.DataFrame] = []
+    refusals: list[Refusal] = []
+    if "bm25" in miners:
+        lists.append(matches(frame, state.index, deep))
+    if "dense" in miners:
+        found, refusals = nearest(frame, state.space, deep)
+        lists.append(found)
+    if "random" in miners:
+        lists.append(_drawn(frame, state.index.corpus.size, rng, 2 * num_negatives + 16))
+    rows = _fused(lists, frame)
+    known = set(rows["anchor_id"].unique().to_list())
+    pairs = scored_positives(frame, state.space).drop("anchor_id")
+    return Chosen(rows, [one for one in refusals if one.row_id not in known], pairs=pairs)
+
+
+def _drawn(frame: pl.DataFrame, size: int, rng: Rng, wanted: int) -> pl.DataFrame:
+    """Some texts for each anchor, drawn for it; a rank is a place in the draw."""
+    anchors = frame["anchor_id"].unique(maintain_order=True)
+    rows = rng.integers(anchors, min(wanted, size), size) if size else None
+    if rows is None:
+        return pl.DataFrame(schema=_COLUMNS)
+    place = pl.int_range(1, rows.shape[1] + 1, dtype=pl.Int64, eager=True)
+    drawn = pl.DataFrame(
+        {
+            "anchor_id": anchors.gather(pl.int_range(len(anchors), eager=True).repeat_by(rows.shape[1]).explode()),
+            "corpus_row": rows.reshape(-1),
+            "rank": pl.concat([place] * len(anchors)),
+        }
+    )
+    return drawn.unique(["anchor_id", "corpus_row"], keep="first", maintain_order=True).with_columns(pl.lit("random").alias("miner"))
+
+
+def _fused(lists: list[pl.DataFrame], frame: pl.DataFrame) -> pl.DataFrame:
+    """One row for each text of an anchor, with what every list says of it."""
+    order = frame.select(pl.col("anchor_id").unique(maintain_order=True)).with_row_index("turn")
+    every = pl.concat(lists, how="diagonal")
+    every = every.with_columns(pl.lit(None, pl.Float64).alias(name) for name in ("score_bm25", "score_dense") if name not in every.columns)
+    # A random text that another list has too is that list's; alone it stands behind all others.
+    part = pl.when(pl.col("miner") == "random").then(0.0).otherwise(1.0 / (_RRF + pl.col("rank")))
+    fused = every.group_by("anchor_id", "corpus_row", maintain_order=True).agg(
+        part.sum().round(12).alias("score_rrf"),
+        pl.col("score_bm25").max(),
+        pl.col("score_dense").max(),
+        pl.col("miner").alias("miners"),
+        pl.col("rank").alias("ranks"),
+    )
+    drawn = pl.when(pl.col("score_rrf") == 0).then(pl.col("ranks").list.first()).otherwise(0)
+    fused = fused.join(order, on="anchor_id", how="left").with_columns(drawn.alias("drawn"))
+    fused = fused.sort("turn", "score_rrf", "drawn", "corpus_row", descending=[False, True, False, False])
+    return fused.select(
+        "anchor_id",
+        "corpus_row",
+        pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over("anchor_id").alias("rank"),
+        "score_rrf",
+        "score_bm25",
+        "score_dense",
+        pl.col("miners").list.join("+").alias("miner"),
+        "miners",
+        "ranks",
+    )
