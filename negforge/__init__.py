@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 from negforge.errors import InputError, NegforgeError, StorageError, UsageError
 
 if TYPE_CHECKING:
-    from negforge.api import Result, check, diff, log, merge, run, show
+    from negforge.api import Result, calibrate, check, diff, log, merge, run, show
+    from negforge.calibrating import Calibration
     from negforge.checking import Checked
     from negforge.comparing import Difference
 
 __version__ = "0.1.0"
 __all__ = [
+    "Calibration",
     "Checked",
     "Difference",
     "InputError",
@@ -20,6 +22,7 @@ __all__ = [
     "Result",
     "StorageError",
     "UsageError",
+    "calibrate",
     "check",
     "diff",
     "log",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
 
-from negforge import checking, comparing, looking, merging
+from negforge import calibrating, checking, comparing, looking, merging
+from negforge.calibrating import Calibration
 from negforge.checking import Checked
 from negforge.comparing import Difference
 from negforge.errors import UsageError, together
@@ -142,6 +144,32 @@ def diff(before: Named, after: Named | None = None, *, rows: int = 0, max_memory
     settings = settings_given("the call", max_memory=max_memory)
     other = os.fspath(after) if after is not None else None
     return comparing.compare(os.fspath(before), other, rows=rows, max_memory=settings.max_memory)
+
+
+def calibrate(
+    table: Given,
+    *,
+    by: Sequence[str] | str = (),
+    reference: str = "weakest",
+    qrels: Named | None = None,
+    known: Given | None = None,
+    language: str = "en",
+    max_memory: int | str | None = None,
+) -> Calibration:
+    """What each threshold of `filter margin` would drop, and with judgements or known pairs how many that are right it leaves.
+
+    table: scored negatives. by: a score or several; without one all that have the positives' beside them. Nothing is written.
+    """
+    settings = settings_given("the call", max_memory=max_memory)
+    return calibrating.calibrate(
+        _plain(table),
+        by=[by] if isinstance(by, str) else by,
+        reference=reference,
+        qrels=_plain(qrels),
+        known=_plain(known),
+        language=language,
+        max_memory=settings.max_memory,
+    )
 
 
 def log(dataset: Named) -> list[dict[str, Any]]:

@@ -320,6 +320,58 @@ def diff(
 
 
 @app.command(cls=Command, context_settings=SETTINGS)
+def calibrate(
+    table: Annotated[str, _table("TABLE", "Scored negatives: a file, a dataset folder (DIR, DIR@v2), or - for standard input.")],
+    by: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--by", metavar="NAME", help="A score: `dense` is score_dense. Repeatable [default: all with positives'].", show_default=False
+        ),
+    ] = None,
+    reference: Annotated[
+        str, typer.Option("--reference", metavar="[weakest|row]", help="Positive to compare with, as in filter margin.")
+    ] = "weakest",
+    qrels: Annotated[
+        str | None,
+        typer.Option("--qrels", metavar="FILE", help="Judgements by id: BEIR's .tsv, or a file in TREC's form.", show_default=False),
+    ] = None,
+    known: Annotated[
+        str | None,
+        typer.Option("--known", metavar="TABLE", help="Known pairs, by id and text.", show_default=False, autocompletion=versions),
+    ] = None,
+    language: Annotated[str, typer.Option("--language", metavar="TEXT", help="Language of the texts, for --known.")] = "en",
+    max_memory: _MaxMemory = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress.")] = False,
+) -> int:
+    """Show what each threshold of `filter margin` would drop, by score and miner, before anything is dropped.
+
+    Beside it stands the mean score of the negatives that stay (hardness), how many anchors are left with none, and, by
+    judgements or known pairs, what share of the negatives that stay is right: false negatives. Thresholds are round numbers and
+    quantiles of the data. Nothing is written.
+    """
+    from negforge.calibrating import calibrate as calibrated
+    from negforge.calibrating import lines
+    from negforge.options import settings_given
+    from negforge.report import document, drawable, printed
+
+    interruptible()
+    memory = settings_given("negforge calibrate", max_memory=max_memory).max_memory
+    found = calibrated(
+        table,
+        by=by or (),
+        reference=reference,
+        qrels=qrels,
+        known=known,
+        language=language,
+        max_memory=memory,
+        show_progress=drawable(sys.stderr) and not quiet,
+    )
+    sys.stdout.write(document(found.document()) if json_ else printed(lines(found, shutil.get_terminal_size().columns)))
+    return 0
+
+
+@app.command(cls=Command, context_settings=SETTINGS)
 def merge(
     tables: Annotated[list[str], _table("TABLE...", "Datasets, DIR@v2, files or - of one kind.")],
     output: Annotated[

@@ -2,7 +2,7 @@
 
 Within an anchor, or over the table, scores are sorted; Q1 stands at place int(0.25 n) and Q3 at int(0.75 n), from 0. What lies in
 Q1 - w (Q3 - Q1) to Q3 + w (Q3 - Q1) stays. Fewer than four scores are left alone. A text that an anchor has in several pairs counts
-once. Run again over what it kept, it takes narrower whiskers. Within `table` 24 bytes a row are held.
+once. Run again over what it kept, it takes narrower whiskers. Within `table` memory grows with the rows, by some 170 bytes each.
 Paper: Jung et al., UNPG, arXiv:2203.11593 (w is 1.5).
 """
 

@@ -7,7 +7,7 @@ named, as with the epochs of a training. mu and sd are mean and standard deviati
 - `faulty`: the pair is never learnt, at or above mu + 3 sd of a loss: the positive may belong to another anchor.
 
 Of similarities, which are high where a loss is low, both ends change places. One pair, or pairs that are all alike, are left alone.
-Run again over what it kept, it takes narrower bounds. 40 bytes a row are held.
+Run again over what it kept, it takes narrower bounds. Memory grows with the rows, by some 100 bytes each.
 Paper: Lan et al., Dynamic Bad Pair Mining, arXiv:2302.03357 (beta 2 and 3, losses weighted by epoch).
 """
 
