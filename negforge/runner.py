@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 import itertools
 import logging
 import os
@@ -550,23 +551,37 @@ class _Run:
     # -- dedupe ----------------------------------------------------------------------------------------------------
 
     def _table(self, table: Input) -> Iterator[pl.DataFrame]:
-        """A narrow table of all kept rows is decided on, group by group; a second pass applies the decisions."""
-        from negforge.engine import Partitioner
-
+        """A narrow table of all kept rows is decided on, group by group or as a whole; a second pass applies the decisions."""
         prepared = self._prepare()
         source = limited(table, self.settings.limit)
-        narrow = Partitioner(self.scratch / "narrow", min(self.limit_bytes, NARROW_BYTES))
-        done = 0
-        for keys, _ in self._over(functools.partial(keys_of, prepared), source.live(self._rows_a_batch()), workers=1):
-            rows = keys.with_columns(pl.Series("row", np.arange(done, done + keys.height), dtype=pl.Int64))
-            narrow.add(rows.drop("group"), keys["group"].to_numpy())
-            done += keys.height
-            self.progress.phase(f"comparing, {counted(done, 'row')}")
         decisions = Decisions(self.scratch, self.limit_bytes)
-        for part, group in narrow.parts():
-            answer = prepared.call(self.operator.function, Negatives(part.with_columns(pl.Series("group", group))))
+        whole = "scratch" in inspect.signature(self.operator.function).parameters
+        for answer in self._decided_whole(prepared, source) if whole else self._decided(prepared, source):
             decisions.add(answers.decisions(self.operator, answer))
         yield from self._apply(source, decisions)
+
+    def _narrow(self, prepared: Prepared, source: Input) -> Iterator[pl.DataFrame]:
+        """The narrow table in frames, each row with the number of the row it is about, among all kept ones."""
+        done = 0
+        for keys, counts in self._over(functools.partial(keys_of, prepared), source.live(self._rows_a_batch()), workers=1):
+            row = keys["row"] if "row" in keys.columns else pl.Series("row", np.arange(keys.height), dtype=pl.Int64)
+            yield keys.with_columns(row + done)
+            done += counts.seen
+            self.progress.phase(f"comparing, {counted(done, 'row')}")
+
+    def _decided(self, prepared: Prepared, source: Input) -> Iterator[Any]:
+        from negforge.engine import Partitioner
+
+        narrow = Partitioner(self.scratch / "narrow", min(self.limit_bytes, NARROW_BYTES))
+        for keys in self._narrow(prepared, source):
+            narrow.add(keys.drop("group"), keys["group"].to_numpy())
+        for part, group in narrow.parts():
+            yield prepared.call(self.operator.function, Negatives(part.with_columns(pl.Series("group", group))))
+
+    def _decided_whole(self, prepared: Prepared, source: Input) -> Iterator[Any]:
+        """By an operator whose rows have several keys each: it reads the narrow table once, to its end, and keeps what it needs."""
+        given = {"scratch": self._folder("narrow"), "max_memory": self.memory}
+        yield from prepared.call(self.operator.function, Negatives(reader=lambda _: self._narrow(prepared, source)), **given)
 
     def _apply(self, source: Input, decisions: Decisions) -> Iterator[pl.DataFrame]:
         before: list[pl.DataFrame] = []
@@ -687,5 +702,5 @@ def export_batch(prepared: Prepared, labels: set[str], frame: pl.DataFrame) -> t
 
 
 def keys_of(prepared: Prepared, frame: pl.DataFrame) -> tuple[pl.DataFrame, Counts]:
-    """The narrow table of a batch of kept rows, row for row, that a stage of table scope decides on."""
-    return answers.narrow(prepared.operator, prepared.call(prepared.operator.keys, Negatives(frame)), frame.height), Counts()
+    """The narrow table of a batch of kept rows that a stage of table scope decides on. The counts say of how many rows it is."""
+    return answers.narrow(prepared.operator, prepared.call(prepared.operator.keys, Negatives(frame)), frame.height), Counts(seen=frame.height)
