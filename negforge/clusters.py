@@ -6,8 +6,9 @@ flag lie in files that are mapped. Which items are joined depends on no order an
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -15,15 +16,15 @@ from numpy.typing import NDArray
 
 from negforge import minhash
 from negforge.engine import Partitioner, storage
-from negforge.minhash import Sketches
+from negforge.minhash import Numbers, Sketches
 from negforge.rng import U64
 
-Numbers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 # All pairs of a group of keys up to this size are compared; of a larger one each item with so many that come next to it.
 NEIGHBOURS = 64
-_PAIRS_AT_ONCE = 1 << 14  # their sketches take 4 MiB
-_ITEMS_AT_ONCE = 1 << 16
+_ITEMS_AT_ONCE = 1 << 14
+_KEYS_AT_ONCE = 1 << 16
+_TABLE_BITS = 26
 
 
 class Column:
@@ -34,26 +35,31 @@ class Column:
         with storage(path):
             self._file = path.open("wb")
 
-    def add(self, cells: NDArray[np.generic]) -> None:
+    def add(self, cells: NDArray[Any]) -> None:
         """Append cells."""
         with storage(self._path):
             np.ascontiguousarray(cells, dtype=self._dtype).tofile(self._file)
         self.items += len(cells)
 
-    def close(self) -> NDArray[np.generic]:
+    def close(self) -> NDArray[Any]:
         """All cells, mapped: those wider than one as rows of an array."""
         with storage(self._path):
             self._file.close()
         shape = (self.items,) if self._width == 1 else (self.items, self._width)
-        return np.memmap(self._path, dtype=self._dtype, mode="r", shape=shape) if self.items else np.zeros(shape, self._dtype)
+        return mapped(self._path, self._dtype, shape, "r")
 
 
-def zeros(path: Path, items: int, dtype: type[np.generic]) -> NDArray[np.generic]:
+def zeros(path: Path, items: int, dtype: type[np.generic]) -> NDArray[Any]:
     """So many zeros on disk, mapped, that may be written to."""
-    if not items:
-        return np.zeros(0, dtype)
+    return mapped(path, np.dtype(dtype), (items,), "w+")
+
+
+def mapped(path: Path, dtype: np.dtype[Any], shape: tuple[int, ...], mode: Literal["r", "w+"]) -> NDArray[Any]:
+    """A file as an array. A plain one: each slice of numpy's own kind would cost more than what is done with it."""
+    if not shape[0]:
+        return np.zeros(shape, dtype)
     with storage(path):
-        return np.memmap(path, dtype=dtype, mode="w+", shape=(items,))
+        return np.asarray(np.memmap(path, dtype=dtype, mode=mode, shape=shape))
 
 
 class Clusters:
@@ -97,15 +103,39 @@ def blocks(items: int) -> Iterator[Numbers]:
         yield np.arange(first, min(first + _ITEMS_AT_ONCE, items))
 
 
-def grouped(entries: Iterator[tuple[Numbers, U64]], folder: Path, limit_bytes: int) -> Iterator[tuple[Numbers, U64]]:
+class Seen:
+    """Tells keys that came once from most that came again, in a table of at most 64 MiB: most keys come once and need no sorting."""
+
+    def __init__(self, keys: int) -> None:
+        bits = min(max((8 * keys).bit_length(), 8), _TABLE_BITS)
+        self._shift, self._counts = np.uint64(64 - bits), np.zeros(1 << bits, dtype=np.uint8)
+
+    def add(self, keys: U64) -> None:
+        """Take keys."""
+        for first in range(0, len(keys), _KEYS_AT_ONCE):
+            cells = np.sort((keys[first : first + _KEYS_AT_ONCE] >> self._shift).astype(np.uint32))
+            self._counts[cells] = (self._counts[cells] > 0) + np.uint8(1)
+            self._counts[cells[1:][cells[1:] == cells[:-1]]] = 2
+
+    def again(self, keys: U64) -> Flags:
+        """For each key whether it may have come more than once; true wherever it has."""
+        return self._counts[keys >> self._shift] > 1
+
+
+def grouped(entries: Callable[[], Iterator[tuple[Numbers, U64]]], keys: int, folder: Path, limit_bytes: int) -> Iterator[tuple[Numbers, U64]]:
     """The items whose key another item has, with their keys, sorted by it in parts that hold every key whole.
 
-    entries: items with their keys, as many an item as it has.
+    entries: items with their keys, as many an item as it has; it is read twice. keys: about how many there are.
     """
+    seen = Seen(keys)
+    for _, some in entries():
+        seen.add(some)
     gathered = Partitioner(folder, limit_bytes)
-    for items, keys in entries:
-        if len(items):
-            gathered.add(pl.DataFrame({"item": items}), keys)
+    for items, some in entries():
+        again = seen.again(some)
+        if again.any():
+            gathered.add(pl.DataFrame({"item": items[again]}), some[again])
+    del seen
     for part, keys in gathered.parts():
         order = np.argsort(keys)
         ordered = keys[order]
@@ -131,10 +161,53 @@ def candidates(items: Numbers, keys: U64, digests: U64) -> Iterator[tuple[Number
         yield items[:-apart][same], items[apart:][same]
 
 
-def agreeing(sketches: Sketches, left: Numbers, right: Numbers) -> Numbers:
-    """Of how many slots the sketches of both items of each pair agree."""
-    found = np.empty(len(left), dtype=np.int64)
-    for first in range(0, len(left), _PAIRS_AT_ONCE):
-        some = slice(first, first + _PAIRS_AT_ONCE)
-        found[some] = minhash.agreeing(sketches[left[some]], sketches[right[some]])
-    return found
+class Texts:
+    """What texts are compared by, on disk: appended to, and then read by number."""
+
+    def __init__(self, folder: Path) -> None:
+        self._sketches, self._cells = Column(folder / "sketches", np.uint8, minhash.SKETCH), Column(folder / "cells", np.uint64)
+        self._ends = Column(folder / "ends", np.int64)
+
+    def add(self, sketches: Sketches, cells: U64, counts: Numbers) -> None:
+        """Append texts."""
+        self._ends.add(np.cumsum(counts) + self._cells.items)
+        self._sketches.add(sketches)
+        self._cells.add(cells)
+
+    def close(self) -> None:
+        """From here on texts are read."""
+        self.sketches, self.cells, self.ends = self._sketches.close(), self._cells.close(), self._ends.close()
+
+    def near(self, left: Numbers, right: Numbers, threshold: float) -> tuple[Flags, NDArray[np.float64]]:
+        """Which pairs are at the threshold or above, and how near those are."""
+        return _near(self, self, left, right, threshold)
+
+    def some(self, texts: Numbers) -> tuple[U64, Numbers]:
+        """Cells and counts of some texts."""
+        ends = self.ends[texts]
+        counts = ends - np.where(texts > 0, self.ends[texts - 1], 0)
+        places = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts - (ends - counts), counts)
+        return self.cells[places], counts
+
+
+def _near(one: Texts, other: Texts, left: Numbers, right: Numbers, threshold: float) -> tuple[Flags, NDArray[np.float64]]:
+    found, values = np.zeros(len(left), dtype=bool), [np.zeros(0)]
+    need = minhash.worth(threshold)
+    for first in range(0, len(left), minhash.PAIRS_AT_ONCE):
+        pairs = slice(first, first + minhash.PAIRS_AT_ONCE)
+        alike = np.flatnonzero(minhash.agreeing(one.sketches[left[pairs]], other.sketches[right[pairs]]) >= need) + first
+        if len(alike):
+            similar = similarities(one, other, left[alike], right[alike])
+            reached = similar >= threshold - 1e-9
+            found[alike[reached]] = True
+            values.append(similar[reached])
+    return found, np.concatenate(values)
+
+
+def similarities(one: Texts, other: Texts, left: Numbers, right: Numbers) -> NDArray[np.float64]:
+    """The similarity of each pair, of a text of one table and a text of another."""
+    found = [
+        minhash.similarities(one.some(left[first : first + minhash.PAIRS_AT_ONCE]), other.some(right[first : first + minhash.PAIRS_AT_ONCE]))
+        for first in range(0, len(left), minhash.PAIRS_AT_ONCE)
+    ]
+    return np.concatenate([np.zeros(0), *found])

@@ -1,8 +1,9 @@
-"""MinHash: how near two texts are, from 128 numbers a text, and which texts are worth comparing.
+"""How near two texts are, and which are worth comparing: MinHash over sets of three words in a row.
 
-Two texts are as near as the Jaccard similarity of their sets of three words in a row. The share of 128 slots in which the minima
-of two sets agree estimates it, with a standard error of at most 0.044. Slots are cut in bands: texts that agree in all rows of a
-band are compared. Every hash is our own and fixed, so that no library's upgrade changes what is found.
+Two texts are as near as the Jaccard similarity of their sets of shingles, three words in a row each. A signature is the least hash
+of a set in each of up to 128 orders; texts whose signatures agree in a whole band of slots are compared. They are compared by the
+sets themselves, or of texts of more than 128 shingles by their 128 least hashes, which estimates the similarity with a standard error
+of at most 0.044. Every hash is our own and fixed, so that no library's upgrade changes what is found.
 Paper: Broder, On the resemblance and containment of documents, 1997; Leskovec, Rajaraman and Ullman, Mining of Massive Datasets,
 chapter 3 (bands).
 """
@@ -22,11 +23,13 @@ from negforge.rng import U64, mix
 from negforge.text import CJK
 
 SLOTS = 128
-BYTES_A_SKETCH = SLOTS
 WORDS_A_SHINGLE = 3
+LEAST = 128  # of the shingles of a longer text, those that it is compared by
 RECALL = 0.95  # of the pairs at the threshold, the share that bands must bring together
 VERSION = 1  # of the hash: raised when the same text gives another signature
+SKETCH = 64  # slots of which a byte each is looked at before texts are compared
 U32 = NDArray[np.uint32]
+Numbers = NDArray[np.int64]
 Sketches = NDArray[np.uint8]
 
 _SEED = 0x6D69_6E68_6173_6831
@@ -34,11 +37,13 @@ _ORDER = tuple(np.uint64(odd) for odd in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F
 _HALF = np.uint64(32)
 _SCATTER = np.uint32(0x9E3779B1)
 _CELLS_AT_ONCE = 1 << 15  # shingles: they and their products stay in the processor's cache
-_BYTES_AT_ONCE = 1 << 22
+_BYTES_AT_ONCE = 1 << 19
 _CHANCE = 1 / 256  # that a byte of two different minima is the same
+PAIRS_AT_ONCE = 1 << 13  # as many as the bits of a key can tell apart
+_PAIR_BITS = np.uint64(64 - 13)
 # Scripts without blanks between words: each character, with the marks it carries, stands for a word.
 _UNSPACED = rf"[{CJK}\p{{Thai}}\p{{Lao}}\p{{Khmer}}\p{{Myanmar}}]\p{{M}}*"
-CURVE = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+CURVE = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
 
 def _multipliers() -> U32:
@@ -70,32 +75,25 @@ def bands_for(threshold: float) -> Bands:
     return Bands(next((count for count in range(1, most) if Bands(count, rows).met(threshold) >= RECALL), most), rows)
 
 
-def least(threshold: float) -> int:
-    """Of how many slots the bytes must agree for the estimate to reach the threshold."""
-    return math.ceil(SLOTS * (threshold + (1 - threshold) * _CHANCE) - 1e-9)
+def slots_for(bands: Bands) -> int:
+    """How many slots a signature needs."""
+    return max(SKETCH, bands.count * bands.rows)
 
 
-def estimates(agreeing: NDArray[np.integer]) -> NDArray[np.float64]:
-    """The similarity estimated from how many slots' bytes agree, 0 to 1."""
-    return np.maximum(0, (agreeing / SLOTS - _CHANCE) / (1 - _CHANCE))
-
-
-def found(similarity: float, threshold: float) -> float:
-    """The chance that a pair of that similarity is found: brought together by a band, and estimated at the threshold or above."""
-    share = similarity + (1 - similarity) * _CHANCE
-    need = least(threshold)
-    tail = sum(math.comb(SLOTS, agreeing) * share**agreeing * (1 - share) ** (SLOTS - agreeing) for agreeing in range(need, SLOTS + 1))
-    return bands_for(threshold).met(similarity) * min(1.0, tail)
+def worth(threshold: float) -> int:
+    """Of how many bytes two sketches must agree to be worth comparing: four standard errors below what the threshold makes likely."""
+    share = threshold + (1 - threshold) * _CHANCE
+    return math.floor(SKETCH * (share - 4 * math.sqrt(share * (1 - share) / SKETCH)) + 1e-9)
 
 
 def explained(threshold: float) -> dict[str, str]:
     """What follows from a threshold, for the report: bands, and the S-curve."""
     bands = bands_for(threshold)
-    curve = ", ".join(f"{one:g} {found(one, threshold):.0%}" for one in sorted({*CURVE, threshold}))
+    curve = ", ".join(f"{one:g} {bands.met(one):.1%}" for one in CURVE)
     return {
-        "compared": f"texts that agree in one of {bands.count} bands of {bands.rows} of {SLOTS} slots: "
-        f"{bands.met(threshold):.1%} of the pairs at the threshold (MinHash {VERSION})",
-        "estimated recall by similarity": f"{curve}; at {threshold:g} itself, half the estimates fall below it",
+        "estimated recall": f"{bands.met(threshold):.1%} of the pairs of similarity {threshold:g} "
+        f"({bands.count} bands of {bands.rows} slots, MinHash {VERSION})",
+        "pairs compared, by similarity": curve,
     }
 
 
@@ -108,28 +106,51 @@ def tokens(texts: pl.Series) -> pl.Series:
     return pl.select(pl.when(odd).then(apart).otherwise(texts)).to_series().alias(texts.name)
 
 
-def shingles(texts: pl.Series) -> tuple[U32, NDArray[np.int64]]:
-    """A 32-bit hash of each three words in a row, one after another, and how many each text has: one if it is shorter, or empty."""
+def shingles(texts: pl.Series) -> tuple[U64, Numbers]:
+    """A hash of each three words in a row, one after another, and how many each text has: one if it is shorter, or empty."""
     words, counts = rng.words64(tokens(texts))
     last = np.cumsum(counts) - 1
     many = counts > 1
     following = np.concatenate([words[1:], words[:1]])
     third = np.concatenate([following[1:], following[:1]])
     following[last] = third[last] = third[last[many] - 1] = 0
-    mixed = mix(words * _ORDER[0] + following * _ORDER[1] + third * _ORDER[2])
+    words *= _ORDER[0]
+    following *= _ORDER[1]
+    third *= _ORDER[2]
+    words += following
+    words += third
     keep = np.ones(len(words), dtype=bool)
     keep[last[many]] = keep[last[counts > 2] - 1] = False
-    return (mixed[keep] >> _HALF).astype(np.uint32), np.maximum(counts - WORDS_A_SHINGLE + 1, 1)
+    return mix(words[keep]), np.maximum(counts - WORDS_A_SHINGLE + 1, 1)
 
 
-def signatures(texts: pl.Series) -> U32:
-    """The minima of normalised texts: an array of slots x texts. A text's depend on nothing else."""
-    made = np.empty((SLOTS, len(texts)), dtype=np.uint32)
+class Hashed(NamedTuple):
+    """What is known of n texts. A text's part depends on nothing else.
+
+    whole: a key of its shingles. minima: slots x n. cells: the shingles it is compared by, one text's after another's; counts: how
+    many each has.
+    """
+
+    whole: U64
+    minima: U32
+    cells: U64
+    counts: Numbers
+
+
+def hashed(texts: pl.Series, slots: int) -> Hashed:
+    """Normalised texts, hashed in pieces of bounded size. slots: how many minima are wanted."""
+    whole, minima = np.empty(len(texts), dtype=np.uint64), np.empty((slots, len(texts)), dtype=np.uint32)
+    kept: list[tuple[U64, Numbers]] = [(np.zeros(0, np.uint64), np.zeros(0, np.int64))]
     done = 0
     for piece in _pieces(texts):
-        _minima(*shingles(piece), made[:, done : done + len(piece)])
-        done += len(piece)
-    return made
+        cells, counts = shingles(piece)
+        end = done + len(piece)
+        whole[done:end] = mix(np.add.reduceat(cells, np.cumsum(counts) - counts))
+        _minima((cells >> _HALF).astype(np.uint32), counts, minima[:, done:end])
+        kept.append(_least(cells, counts))
+        done = end
+    cells, counts = (np.concatenate(one) for one in zip(*kept, strict=True))
+    return Hashed(whole, minima, cells, counts)
 
 
 def _pieces(texts: pl.Series) -> Iterator[pl.Series]:
@@ -143,7 +164,7 @@ def _pieces(texts: pl.Series) -> Iterator[pl.Series]:
         first = last
 
 
-def _minima(cells: U32, counts: NDArray[np.int64], out: U32) -> None:
+def _minima(cells: U32, counts: Numbers, out: U32) -> None:
     """The least product of each text's shingles in each slot."""
     ends = np.cumsum(counts)
     first = 0
@@ -153,10 +174,27 @@ def _minima(cells: U32, counts: NDArray[np.int64], out: U32) -> None:
         some = cells[begin : int(ends[last - 1])]
         starts = ends[first:last] - counts[first:last] - begin
         products = np.empty_like(some)
-        for slot, odd in enumerate(_MULTIPLIERS):
+        for slot, odd in enumerate(_MULTIPLIERS[: len(out)]):
             np.multiply(some, odd, out=products)
             np.minimum.reduceat(products, starts, out=out[slot, first:last])
         first = last
+
+
+def _least(cells: U64, counts: Numbers) -> tuple[U64, Numbers]:
+    """The shingles that each text is compared by."""
+    long = np.flatnonzero(counts > LEAST)
+    if not len(long):
+        return cells, counts
+    ends = np.cumsum(counts)
+    keep = np.repeat(counts <= LEAST, counts)
+    kept = counts.copy()
+    for text in long:
+        first = ends[text] - counts[text]
+        some = np.unique(cells[first : ends[text]])[:LEAST]
+        cells[first : first + len(some)] = some
+        keep[first : first + len(some)] = True
+        kept[text] = len(some)
+    return cells[keep], kept
 
 
 def band_keys(minima: U32, bands: Bands, scope: U64 | None = None) -> U64:
@@ -169,11 +207,6 @@ def band_keys(minima: U32, bands: Bands, scope: U64 | None = None) -> U64:
     return keys
 
 
-def whole_keys(minima: U32, scope: U64 | None = None) -> U64:
-    """A 64-bit key of each text's whole signature and of its scope."""
-    return _folded(minima, np.uint64(0), scope)
-
-
 def _folded(slots: U32, salt: np.uint64, scope: U64 | None) -> U64:
     key = mix(np.full(slots.shape[1], salt, dtype=np.uint64))
     for one in slots:
@@ -184,13 +217,38 @@ def _folded(slots: U32, salt: np.uint64, scope: U64 | None) -> U64:
 
 
 def sketches(minima: U32) -> Sketches:
-    """A byte of each minimum, as texts x slots: what two texts are compared by, at a quarter of a signature's size."""
-    return np.ascontiguousarray(((minima * _SCATTER) >> np.uint32(24)).astype(np.uint8).T)
+    """A byte of each of the first minima, as texts x 64: they tell at a glance what is far from near."""
+    return np.ascontiguousarray(((minima[:SKETCH] * _SCATTER) >> np.uint32(24)).astype(np.uint8).T)
 
 
-def agreeing(left: Sketches, right: Sketches) -> NDArray[np.int64]:
-    """Of how many slots the bytes agree, pair by pair."""
+def agreeing(left: Sketches, right: Sketches) -> Numbers:
+    """Of how many bytes two sketches agree, pair by pair."""
     bits = np.packbits(left == right, axis=1).view(np.uint64)
     return np.bitwise_count(bits).sum(axis=1, dtype=np.int64)
 
 
+def similarities(left: tuple[U64, Numbers], right: tuple[U64, Numbers]) -> NDArray[np.float64]:
+    """The Jaccard similarity of up to `PAIRS_AT_ONCE` pairs of texts. left, right: cells and counts, as `Hashed` has them.
+
+    Exact where no text has more shingles than it is compared by; else estimated from the least of both.
+    """
+    pairs = len(left[1])
+    sides = []
+    for side, (cells, counts) in enumerate((left, right)):
+        pair = np.repeat(np.arange(pairs, dtype=np.uint64), counts)
+        sides.append((pair << _PAIR_BITS) | (cells >> np.uint64(13)) & ~np.uint64(1) | np.uint64(side))
+    keys = np.sort(np.concatenate(sides))
+    both = np.zeros(len(keys), dtype=bool)  # the last of a shingle's first side, if the second has it too
+    both[:-1] = (keys[1:] ^ keys[:-1]) == 1
+    new = np.ones(len(keys), dtype=bool)
+    new[1:] = (keys[1:] >> np.uint64(1)) != (keys[:-1] >> np.uint64(1))
+    pair = (keys >> _PAIR_BITS).astype(np.int64)
+    if max(int(left[1].max(initial=0)), int(right[1].max(initial=0))) >= LEAST:
+        place = np.cumsum(new)  # of a shingle among the different ones
+        first = np.searchsorted(keys, np.arange(pairs, dtype=np.uint64) << _PAIR_BITS)
+        cut = (np.maximum(left[1], right[1]) >= LEAST)[pair]
+        beyond = cut & (place - place[first][pair] >= LEAST)
+        both &= ~beyond
+        new &= ~beyond
+    shared, union = np.bincount(pair[both], minlength=pairs), np.bincount(pair[new], minlength=pairs)
+    return shared / np.maximum(union, 1)

@@ -22,14 +22,16 @@ from typing import Annotated, Literal
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import Field
 
-from negforge import clusters, minhash, rng
-from negforge.clusters import Clusters, Column, Flags, Numbers, agreeing, blocks, candidates, grouped, zeros
+from negforge import minhash, rng
+from negforge.clusters import Clusters, Column, Flags, Texts, blocks, candidates, grouped, similarities, zeros
 from negforge.contract import Declares
 from negforge.engine import Partitioner, Spool
 from negforge.errors import InputError, UsageError, listed, near
+from negforge.minhash import Numbers
 from negforge.records import Negatives
 from negforge.rng import U64, mix
 
@@ -37,6 +39,7 @@ DECLARES = Declares(version=1, scope="table", reads=Negatives, fixed={"minhash":
 # From here a change of one word in ten of a longer text leaves it a near-copy (0.57), and of one in five does not (0.34).
 _THRESHOLD = 0.5
 _HELD_BYTES = 1 << 26
+_COMPARED = {"keys", "whole", "scope", "role", "anchor"}
 _FACTS = ("row", "other", "rank", "draw", "id")
 Threshold = Annotated[
     float, Field(ge=0.1, le=1, description="Similarity from which two texts are near: Jaccard, of their sets of three words in a row.")
@@ -96,12 +99,15 @@ def keys(
 
 
 def _texts(texts: pl.Series, bands: minhash.Bands) -> pl.DataFrame:
-    minima = minhash.signatures(texts)
+    hashed = minhash.hashed(texts, minhash.slots_for(bands))
+    ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(hashed.counts)])
+    cells = pa.LargeListArray.from_arrays(pa.array(ends), pa.array(hashed.cells))
     return pl.DataFrame(
         {
-            "whole": minhash.whole_keys(minima),
-            "keys": pl.Series(minhash.band_keys(minima, bands), dtype=pl.Array(pl.UInt64, bands.count)),
-            "sketch": pl.Series(minhash.sketches(minima), dtype=pl.Array(pl.UInt8, minhash.BYTES_A_SKETCH)),
+            "whole": hashed.whole,
+            "keys": pl.Series(minhash.band_keys(hashed.minima, bands), dtype=pl.Array(pl.UInt64, bands.count)),
+            "sketch": pl.Series(minhash.sketches(hashed.minima), dtype=pl.Array(pl.UInt8, minhash.SKETCH)),
+            "cells": pl.Series(cells),
         }
     )
 
@@ -135,28 +141,32 @@ class _Items:
     def __init__(self, narrow: Negatives, scratch: Path) -> None:
         self._scratch = scratch
         self._facts = Spool(scratch / "facts.arrow")
+        self.texts = Texts(scratch)
         columns: dict[str, Column] = {}
         for frame in narrow.batches():
             self._facts.add(frame.select(_FACTS))
-            for name in ("keys", "sketch", "whole", "scope", "role", "anchor"):
-                if name not in frame.columns:
-                    continue
-                cells = frame[name].to_numpy()
+            cells = frame["cells"]
+            self.texts.add(frame["sketch"].to_numpy(), cells.explode().to_numpy(), cells.list.len().to_numpy().astype(np.int64))
+            for name in _COMPARED & {*frame.columns}:
+                values = frame[name].to_numpy()
                 if name not in columns:
-                    columns[name] = Column(scratch / name, cells.dtype, cells.shape[1] if cells.ndim == 2 else 1)
-                columns[name].add(cells)
+                    columns[name] = Column(scratch / name, values.dtype.type, values.shape[1] if values.ndim == 2 else 1)
+                columns[name].add(values)
         self._facts.close()
+        self.texts.close()
         mapped = {name: column.close() for name, column in columns.items()}
-        self.count = len(mapped["whole"]) if mapped else 0
-        self.keys, self.sketches, self.whole, self.scope, self.role = (
-            mapped.get(name, np.zeros(0)) for name in ("keys", "sketch", "whole", "scope", "role")
-        )
+        self.keys, self.whole, self.scope, self.role = (mapped.get(name, np.zeros(0)) for name in ("keys", "whole", "scope", "role"))
         self.anchor = mapped.get("anchor")
+        self.count = len(self.role)
 
     def equal(self, scope: U64, gone: NDArray[np.uint8]) -> Iterator[tuple[Numbers, U64]]:
-        """Items of one scope and one signature, by their keys."""
-        entries = ((items, mix(self.whole[items] ^ scope[items])) for items in self._left(gone))
-        yield from grouped(entries, self._scratch / "equal", _HELD_BYTES)
+        """Items of one scope and the same words, by their keys."""
+
+        def entries() -> Iterator[tuple[Numbers, U64]]:
+            for items in self._left(gone):
+                yield items, mix(self.whole[items] ^ scope[items])
+
+        yield from grouped(entries, self.count, self._scratch / "equal", _HELD_BYTES)
 
     def banded(self, scope: U64, gone: NDArray[np.uint8]) -> Iterator[tuple[Numbers, U64]]:
         """Items of one scope that agree in a band, by the band's key."""
@@ -166,7 +176,7 @@ class _Items:
                 found = mix(self.keys[items] ^ scope[items][:, None])
                 yield np.repeat(items, found.shape[1]), found.reshape(-1)
 
-        yield from grouped(entries(), self._scratch / "bands", _HELD_BYTES)
+        yield from grouped(entries, self.keys.size, self._scratch / "bands", _HELD_BYTES)
 
     def _left(self, gone: NDArray[np.uint8]) -> Iterator[Numbers]:
         for items in blocks(self.count):
@@ -184,49 +194,46 @@ class _Items:
 def dedupe(narrow: Negatives, scratch: Path, *, threshold: Threshold = _THRESHOLD) -> Iterator[pl.DataFrame]:
     """Decide: rows (row, drop_reason, drop_value).
 
-    `near-duplicate`: the id of the row that stays, a blank and the similarity estimated between both, which in a cluster of several
-    pairs may be below the threshold. `near-positive`: the similarity to the nearest positive of the anchor.
+    `near-duplicate`: the id of the row that stays, a blank and the similarity of both, which in a cluster of several pairs may be
+    below the threshold. `near-positive`: the similarity to the nearest positive of the anchor.
     """
     items = _Items(narrow, scratch)
-    need = minhash.least(threshold)
     gone = zeros(scratch / "gone", items.count, np.uint8)
     for some in blocks(items.count):
         gone[some] = items.role[some]
     if items.anchor is not None:
-        nearest = _near_positives(items, items.anchor, need, scratch)
+        nearest = _near_positives(items, items.anchor, threshold, scratch)
         for facts in items.facts(nearest):
-            value = pl.Series(minhash.estimates(nearest[facts["item"].to_numpy()]))
-            yield facts.select("row", pl.lit("near-positive").alias("drop_reason"), _told(value).alias("drop_value"))
+            value = _told(nearest[facts["item"].to_numpy()])
+            yield facts.select("row", pl.lit("near-positive").alias("drop_reason"), value.alias("drop_value"))
         for some in blocks(items.count):
             gone[some] |= nearest[some] > 0
-    found = _clusters(items, gone, need, scratch)
-    yield from _losers(items, found, scratch)
+    yield from _losers(items, _clusters(items, gone, threshold, scratch), scratch)
 
 
-def _told(similarity: pl.Series) -> pl.Series:
-    return pl.select(pl.format("{}", similarity.round(2))).to_series()
+def _told(similarity: NDArray[np.floating]) -> pl.Series:
+    return pl.select(pl.format("{}", pl.Series(similarity.astype(np.float64)).round(2))).to_series()
 
 
-def _near_positives(items: _Items, anchor: U64, need: int, scratch: Path) -> NDArray[np.uint8]:
-    """Of each negative that is near a positive of its anchor, how many slots agree with the nearest; else 0."""
-    nearest = zeros(scratch / "nearest", items.count, np.uint8)
+def _near_positives(items: _Items, anchor: U64, threshold: float, scratch: Path) -> NDArray[np.float32]:
+    """Of each negative that is near a positive of its anchor, its similarity to the nearest; else 0."""
+    nearest = zeros(scratch / "nearest", items.count, np.float32)
     none = zeros(scratch / "none", items.count, np.uint8)
     for some, group in items.equal(anchor, none):
         positive = items.role[some] == 1
-        equal = some[~positive & np.isin(group, group[positive])]
-        nearest[equal] = minhash.SLOTS
+        nearest[some[~positive & np.isin(group, group[positive])]] = 1
     for some, group in items.banded(anchor, none):
         for left, right in candidates(some, group, items.whole):
-            roles = items.role[left], items.role[right]
-            mixed = roles[0] != roles[1]
-            negative, positive = np.where(roles[0] == 0, left, right)[mixed], np.where(roles[0] == 0, right, left)[mixed]
-            alike = agreeing(items.sketches, negative, positive)
-            np.maximum.at(nearest, negative[alike >= need], alike[alike >= need].astype(np.uint8))
+            mixed = items.role[left] != items.role[right]
+            first = items.role[left] == 0
+            negative, positive = np.where(first, left, right)[mixed], np.where(first, right, left)[mixed]
+            alike, similar = items.texts.near(negative, positive, threshold)
+            np.maximum.at(nearest, negative[alike], similar.astype(np.float32))
     return nearest
 
 
-def _clusters(items: _Items, gone: NDArray[np.uint8], need: int, scratch: Path) -> Clusters:
-    """Join what is near. gone: items that are not compared; those that repeat another's signature come to be among them."""
+def _clusters(items: _Items, gone: NDArray[np.uint8], threshold: float, scratch: Path) -> Clusters:
+    """Join what is near. gone: items that are not compared; those that equal another come to be among them."""
     found = Clusters(scratch / "parents", items.count)
     for some, group in items.equal(items.scope, gone):
         again = np.flatnonzero(group[1:] == group[:-1]) + 1
@@ -234,10 +241,12 @@ def _clusters(items: _Items, gone: NDArray[np.uint8], need: int, scratch: Path) 
         gone[some[again]] = 1
     for some, group in items.banded(items.scope, gone):
         for left, right in candidates(some, group, items.whole):
-            apart = found.find(left) != found.find(right)
-            left, right = left[apart], right[apart]
-            alike = agreeing(items.sketches, left, right) >= need
-            found.join(left[alike], right[alike])
+            for first in range(0, len(left), minhash.PAIRS_AT_ONCE):
+                one, other = left[first : first + minhash.PAIRS_AT_ONCE], right[first : first + minhash.PAIRS_AT_ONCE]
+                apart = found.find(one) != found.find(other)  # a pair may meet in many bands
+                one, other = one[apart], other[apart]
+                alike, _ = items.texts.near(one, other, threshold)
+                found.join(one[alike], other[alike])
     return found
 
 
@@ -251,6 +260,6 @@ def _losers(items: _Items, found: Clusters, scratch: Path) -> Iterator[pl.DataFr
         ordered = part.sort("root", "other", "rank", "draw", "id")
         named = ordered.with_columns(first=pl.col("item").first().over("root"), kept=pl.col("id").first().over("root"))
         lost = named.filter(pl.col("item") != pl.col("first"))
-        alike = agreeing(items.sketches, lost["item"].to_numpy(), lost["first"].to_numpy())
-        value = pl.concat_str(["kept", _told(pl.Series(minhash.estimates(alike)))], separator=" ")
+        similar = similarities(items.texts, items.texts, lost["item"].to_numpy(), lost["first"].to_numpy())
+        value = pl.concat_str(lost["kept"], _told(similar), separator=" ")
         yield lost.select("row", pl.lit("near-duplicate").alias("drop_reason"), value.alias("drop_value"))
