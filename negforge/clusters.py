@@ -178,10 +178,6 @@ class Texts:
         """From here on texts are read."""
         self.sketches, self.cells, self.ends = self._sketches.close(), self._cells.close(), self._ends.close()
 
-    def near(self, left: Numbers, right: Numbers, threshold: float) -> tuple[Flags, NDArray[np.float64]]:
-        """Which pairs are at the threshold or above, and how near those are."""
-        return _near(self, self, left, right, threshold)
-
     def some(self, texts: Numbers) -> tuple[U64, Numbers]:
         """Cells and counts of some texts."""
         ends = self.ends[texts]
@@ -190,18 +186,18 @@ class Texts:
         return self.cells[places], counts
 
 
-def _near(one: Texts, other: Texts, left: Numbers, right: Numbers, threshold: float) -> tuple[Flags, NDArray[np.float64]]:
-    found, values = np.zeros(len(left), dtype=bool), [np.zeros(0)]
-    need = minhash.worth(threshold)
+def near(one: Texts, other: Texts, left: Numbers, right: Numbers, threshold: float) -> Flags:
+    """Which pairs, of a text of one table and a text of another, are at the threshold or above."""
+    found = np.zeros(len(left), dtype=bool)
+    low, high = minhash.doubtful(threshold)
     for first in range(0, len(left), minhash.PAIRS_AT_ONCE):
         pairs = slice(first, first + minhash.PAIRS_AT_ONCE)
-        alike = np.flatnonzero(minhash.agreeing(one.sketches[left[pairs]], other.sketches[right[pairs]]) >= need) + first
-        if len(alike):
-            similar = similarities(one, other, left[alike], right[alike])
-            reached = similar >= threshold - 1e-9
-            found[alike[reached]] = True
-            values.append(similar[reached])
-    return found, np.concatenate(values)
+        alike = minhash.agreeing(one.sketches[left[pairs]], other.sketches[right[pairs]])
+        found[pairs] = alike > high
+        doubt = np.flatnonzero((alike >= low) & (alike <= high)) + first
+        if len(doubt):
+            found[doubt] = similarities(one, other, left[doubt], right[doubt]) >= threshold - 1e-9
+    return found
 
 
 def similarities(one: Texts, other: Texts, left: Numbers, right: Numbers) -> NDArray[np.float64]:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from negforge import rng
 from negforge.rng import U64, mix
-from negforge.text import CJK
+from negforge.text import CJK, is_plain, normalised
 
 SLOTS = 128
 WORDS_A_SHINGLE = 3
@@ -43,6 +43,16 @@ PAIRS_AT_ONCE = 1 << 13  # as many as the bits of a key can tell apart
 _PAIR_BITS = np.uint64(64 - 13)
 # Scripts without blanks between words: each character, with the marks it carries, stands for a word.
 _UNSPACED = rf"[{CJK}\p{{Thai}}\p{{Lao}}\p{{Khmer}}\p{{Myanmar}}]\p{{M}}*"
+_IS_LETTER, _IS_DIGIT, _IS_BLANK, _IS_MARK, _IS_HYPHEN = range(1, 6)
+_KINDS = np.zeros(256, dtype=np.uint8)
+for _kind, _bytes in (
+    (_IS_LETTER, b"abcdefghijklmnopqrstuvwxyz"),
+    (_IS_DIGIT, b"0123456789"),
+    (_IS_BLANK, b" \t\n\v\f\r"),
+    (_IS_MARK, b".,;:!?\"'()[]"),
+    (_IS_HYPHEN, b"-"),
+):
+    _KINDS[[*_bytes]] = _kind
 CURVE = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
 
@@ -80,10 +90,15 @@ def slots_for(bands: Bands) -> int:
     return max(SKETCH, bands.count * bands.rows)
 
 
-def worth(threshold: float) -> int:
-    """Of how many bytes two sketches must agree to be worth comparing: four standard errors below what the threshold makes likely."""
+def doubtful(threshold: float) -> tuple[int, int]:
+    """Of how many bytes two sketches agree, least and most, where they leave it open whether texts are at the threshold.
+
+    Four standard errors below and above what the threshold makes likely: beyond, one pair of 30,000 at the threshold is on the other
+    side, and fewer of any other similarity.
+    """
     share = threshold + (1 - threshold) * _CHANCE
-    return math.floor(SKETCH * (share - 4 * math.sqrt(share * (1 - share) / SKETCH)) + 1e-9)
+    error = 4 * math.sqrt(share * (1 - share) / SKETCH)
+    return math.floor(SKETCH * (share - error) + 1e-9), math.ceil(SKETCH * (share + error) - 1e-9)
 
 
 def explained(threshold: float) -> dict[str, str]:
@@ -97,31 +112,60 @@ def explained(threshold: float) -> dict[str, str]:
     }
 
 
-def tokens(texts: pl.Series) -> pl.Series:
-    """Normalised texts with a blank between words, also in scripts that have none."""
-    odd = texts.str.contains(_UNSPACED).fill_null(value=False)
-    if not odd.any():
-        return texts
-    apart = texts.str.replace_all(_UNSPACED, " $0 ").str.replace_all(" +", " ").str.strip_chars(" ")
-    return pl.select(pl.when(odd).then(apart).otherwise(texts)).to_series().alias(texts.name)
+def folded(texts: pl.Series, language: str) -> pl.Series:
+    """Texts as `words` takes them: those that normalise to the same give the same words. Most need only their case folded."""
+    texts = texts.fill_null("")
+    plain = is_plain(texts, language=language)
+    other = (~plain).arg_true()
+    lower = texts.str.to_lowercase() if len(other) < len(texts) else texts.clone()
+    return lower.scatter(other, _apart(normalised(texts.gather(other), language=language))) if len(other) else lower
 
 
-def shingles(texts: pl.Series) -> tuple[U64, Numbers]:
-    """A hash of each three words in a row, one after another, and how many each text has: one if it is shorter, or empty."""
-    words, counts = rng.words64(tokens(texts))
+def _apart(texts: pl.Series) -> pl.Series:
+    """Texts with a blank before and after each character of scripts that have none between words."""
+    return texts.str.replace_all(_UNSPACED, " $0 ")
+
+
+def words(texts: pl.Series, *, marks: bool) -> tuple[U64, Numbers]:
+    """A hash of each word of folded texts, one after another, and how many each has: at least one, which may be all its marks.
+
+    Words end at blanks and, unless marks have meaning, at what normalising drops: hyphens between letters, and sentence punctuation
+    but for that before a digit.
+    """
+    data, offsets = rng.text_bytes(pl.select(pl.concat_str([texts, pl.lit(" ")])).to_series())
+    data, offsets = data[offsets[0] : offsets[-1]], offsets - offsets[0]
+    kinds = _KINDS[data]
+    apart = kinds == _IS_BLANK
+    if not marks:
+        apart[:-1] |= (kinds[:-1] == _IS_MARK) & (kinds[1:] != _IS_DIGIT)
+        apart[1:-1] |= (kinds[1:-1] == _IS_HYPHEN) & (kinds[:-2] == _IS_LETTER) & (kinds[2:] == _IS_LETTER)
+    edges = np.flatnonzero(np.diff(apart, prepend=True))  # a word begins, it ends, the next begins ...
+    starts, ends = edges[::2], edges[1::2]
+    hashes = rng.slices64(data, starts, ends)
+    counts = np.diff(np.searchsorted(starts, offsets))
+    none = np.flatnonzero(counts == 0)
+    if len(none):
+        hashes = np.insert(hashes, (np.cumsum(counts) - counts)[none], rng.hash64(normalised(texts.gather(none))))
+        counts[none] = 1
+    return hashes, counts
+
+
+def shingles(texts: pl.Series, *, marks: bool = False) -> tuple[U64, Numbers]:
+    """A hash of each three words in a row of folded texts, one after another, and how many each text has: one if it is shorter."""
+    first, counts = words(texts, marks=marks)
     last = np.cumsum(counts) - 1
     many = counts > 1
-    following = np.concatenate([words[1:], words[:1]])
-    third = np.concatenate([following[1:], following[:1]])
-    following[last] = third[last] = third[last[many] - 1] = 0
-    words *= _ORDER[0]
-    following *= _ORDER[1]
+    second = np.concatenate([first[1:], first[:1]])
+    third = np.concatenate([second[1:], second[:1]])
+    second[last] = third[last] = third[last[many] - 1] = 0
+    first *= _ORDER[0]
+    second *= _ORDER[1]
     third *= _ORDER[2]
-    words += following
-    words += third
-    keep = np.ones(len(words), dtype=bool)
+    first += second
+    first += third
+    keep = np.ones(len(first), dtype=bool)
     keep[last[many]] = keep[last[counts > 2] - 1] = False
-    return mix(words[keep]), np.maximum(counts - WORDS_A_SHINGLE + 1, 1)
+    return mix(first[keep]), np.maximum(counts - WORDS_A_SHINGLE + 1, 1)
 
 
 class Hashed(NamedTuple):
@@ -137,13 +181,13 @@ class Hashed(NamedTuple):
     counts: Numbers
 
 
-def hashed(texts: pl.Series, slots: int) -> Hashed:
-    """Normalised texts, hashed in pieces of bounded size. slots: how many minima are wanted."""
+def hashed(texts: pl.Series, slots: int, language: str) -> Hashed:
+    """Texts, hashed in pieces of bounded size. slots: how many minima are wanted."""
     whole, minima = np.empty(len(texts), dtype=np.uint64), np.empty((slots, len(texts)), dtype=np.uint32)
     kept: list[tuple[U64, Numbers]] = [(np.zeros(0, np.uint64), np.zeros(0, np.int64))]
     done = 0
-    for piece in _pieces(texts):
-        cells, counts = shingles(piece)
+    for piece in _pieces(folded(texts, language)):
+        cells, counts = shingles(piece, marks=language == "code")
         end = done + len(piece)
         whole[done:end] = mix(np.add.reduceat(cells, np.cumsum(counts) - counts))
         _minima((cells >> _HALF).astype(np.uint32), counts, minima[:, done:end])

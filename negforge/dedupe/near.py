@@ -27,10 +27,10 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from negforge import minhash, rng
-from negforge.clusters import Clusters, Column, Flags, Texts, blocks, candidates, grouped, similarities, zeros
+from negforge.clusters import Clusters, Column, Flags, Texts, blocks, candidates, grouped, near, similarities, zeros
 from negforge.contract import Declares
 from negforge.engine import Partitioner, Spool
-from negforge.errors import InputError, UsageError, listed, near
+from negforge.errors import InputError, UsageError, did_you_mean, listed
 from negforge.minhash import Numbers
 from negforge.records import Negatives
 from negforge.rng import U64, mix
@@ -84,22 +84,21 @@ def keys(
         "id": batch["id"],
     }
     bands = minhash.bands_for(threshold)
-    made = _texts(batch.normalised("negative", language), bands).with_columns(role=pl.lit(0, pl.UInt8), scope=pl.Series(scope))
+    made = _texts(batch["negative"], bands, language).with_columns(role=pl.lit(0, pl.UInt8), scope=pl.Series(scope))
     made = pl.concat([pl.DataFrame(facts, schema_overrides={"row": pl.Int64, "rank": pl.Float64}), made], how="horizontal")
     if against == "none":
         return made
     anchor = rng.hash64(batch["anchor_id"])
     made = made.with_columns(anchor=pl.Series(anchor))
-    texts = batch.normalised("positive", language)
-    first = pl.DataFrame({"anchor": anchor, "text": texts}).with_row_index().unique(["anchor", "text"], keep="first", maintain_order=True)
-    positives = _texts(first["text"], bands).with_columns(
+    first = pl.DataFrame({"anchor": anchor, "text": batch["positive"]}).with_row_index().unique(["anchor", "text"], keep="first", maintain_order=True)
+    positives = _texts(first["text"], bands, language).with_columns(
         anchor=first["anchor"], role=pl.lit(1, pl.UInt8), scope=pl.lit(0, pl.UInt64), row=first["index"].cast(pl.Int64)
     )
     return pl.concat([made, positives], how="diagonal")
 
 
-def _texts(texts: pl.Series, bands: minhash.Bands) -> pl.DataFrame:
-    hashed = minhash.hashed(texts, minhash.slots_for(bands))
+def _texts(texts: pl.Series, bands: minhash.Bands, language: str) -> pl.DataFrame:
+    hashed = minhash.hashed(texts, minhash.slots_for(bands), language)
     ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(hashed.counts)])
     cells = pa.LargeListArray.from_arrays(pa.array(ends), pa.array(hashed.cells))
     return pl.DataFrame(
@@ -130,7 +129,7 @@ def _rank(batch: Negatives, keep: str, by: str | None) -> pl.Series:
         raise InputError(
             f"{what} to keep the best by",
             f"the table has {listed(scores)}" if scores else "no column is named score_",
-            f"pass --by {(near(by, scores) if by else None) or scores[0]}" if scores else "score the rows first, or leave --keep out",
+            did_you_mean(by or "", scores, f"pass --by {scores[0]}") if scores else "score the rows first, or leave --keep out",
         )
     return -frame[found].cast(pl.Float64).fill_nan(None).fill_null(-np.inf)
 
@@ -227,8 +226,10 @@ def _near_positives(items: _Items, anchor: U64, threshold: float, scratch: Path)
             mixed = items.role[left] != items.role[right]
             first = items.role[left] == 0
             negative, positive = np.where(first, left, right)[mixed], np.where(first, right, left)[mixed]
-            alike, similar = items.texts.near(negative, positive, threshold)
-            np.maximum.at(nearest, negative[alike], similar.astype(np.float32))
+            alike = near(items.texts, items.texts, negative, positive, threshold)
+            negative, positive = negative[alike], positive[alike]
+            similar = similarities(items.texts, items.texts, negative, positive)
+            np.maximum.at(nearest, negative, similar.astype(np.float32))
     return nearest
 
 
@@ -245,7 +246,7 @@ def _clusters(items: _Items, gone: NDArray[np.uint8], threshold: float, scratch:
                 one, other = left[first : first + minhash.PAIRS_AT_ONCE], right[first : first + minhash.PAIRS_AT_ONCE]
                 apart = found.find(one) != found.find(other)  # a pair may meet in many bands
                 one, other = one[apart], other[apart]
-                alike, _ = items.texts.near(one, other, threshold)
+                alike = near(items.texts, items.texts, one, other, threshold)
                 found.join(one[alike], other[alike])
     return found
 
@@ -260,6 +261,8 @@ def _losers(items: _Items, found: Clusters, scratch: Path) -> Iterator[pl.DataFr
         ordered = part.sort("root", "other", "rank", "draw", "id")
         named = ordered.with_columns(first=pl.col("item").first().over("root"), kept=pl.col("id").first().over("root"))
         lost = named.filter(pl.col("item") != pl.col("first"))
-        similar = similarities(items.texts, items.texts, lost["item"].to_numpy(), lost["first"].to_numpy())
+        again, first = lost["item"].to_numpy(), lost["first"].to_numpy()
+        similar, other = np.ones(lost.height), items.whole[again] != items.whole[first]
+        similar[other] = similarities(items.texts, items.texts, again[other], first[other])
         value = pl.concat_str(lost["kept"], _told(similar), separator=" ")
         yield lost.select("row", pl.lit("near-duplicate").alias("drop_reason"), value.alias("drop_value"))
