@@ -60,7 +60,7 @@ def near(folder: str) -> dict[str, Any]:
 
 
 def rensa(folder: str, bands: int, threshold: float) -> dict[str, Any]:
-    """rensa's deduplicator on the same texts and the same threshold: sets of three lower-cased words in a row, 128 slots."""
+    """The deduplicator of rensa on the same texts and the same threshold: sets of three lower-cased words in a row, 128 slots."""
     import polars as pl
     import rensa as engine
 

@@ -72,7 +72,7 @@ class Clusters:
 
     def find(self, items: Numbers) -> Numbers:
         """The lowest item of the cluster of each item."""
-        found = items - self._up[items]
+        found: Numbers = items - self._up[items]
         while len(rising := np.flatnonzero(self._up[found])):
             found[rising] -= self._up[found[rising]]
         self._up[items] = items - found
@@ -119,15 +119,18 @@ class Seen:
 
     def again(self, keys: U64) -> Flags:
         """For each key whether it may have come more than once; true wherever it has."""
-        return self._counts[keys >> self._shift] > 1
+        found: Flags = self._counts[keys >> self._shift] > 1
+        return found
 
 
-def grouped(entries: Callable[[], Iterator[tuple[Numbers, U64]]], keys: int, folder: Path, limit_bytes: int) -> Iterator[tuple[Numbers, U64]]:
+def grouped(
+    entries: Callable[[], Iterator[tuple[Numbers, U64]]], count: int, folder: Path, limit_bytes: int
+) -> Iterator[tuple[Numbers, U64]]:
     """The items whose key another item has, with their keys, sorted by it in parts that hold every key whole.
 
-    entries: items with their keys, as many an item as it has; it is read twice. keys: about how many there are.
+    entries: items with their keys, as many an item as it has; it is read twice. count: about how many keys there are.
     """
-    seen = Seen(keys)
+    seen = Seen(count)
     for _, some in entries():
         seen.add(some)
     gathered = Partitioner(folder, limit_bytes)
@@ -202,8 +205,6 @@ def near(one: Texts, other: Texts, left: Numbers, right: Numbers, threshold: flo
 
 def similarities(one: Texts, other: Texts, left: Numbers, right: Numbers) -> NDArray[np.float64]:
     """The similarity of each pair, of a text of one table and a text of another."""
-    found = [
-        minhash.similarities(one.some(left[first : first + minhash.PAIRS_AT_ONCE]), other.some(right[first : first + minhash.PAIRS_AT_ONCE]))
-        for first in range(0, len(left), minhash.PAIRS_AT_ONCE)
-    ]
+    pieces = [slice(first, first + minhash.PAIRS_AT_ONCE) for first in range(0, len(left), minhash.PAIRS_AT_ONCE)]
+    found = [minhash.similarities(one.some(left[pairs]), other.some(right[pairs])) for pairs in pieces]
     return np.concatenate([np.zeros(0), *found])

@@ -65,14 +65,14 @@ _MULTIPLIERS = _multipliers()
 
 
 class Bands(NamedTuple):
-    """How the slots are cut: `count` bands of `rows` slots each."""
+    """How the slots are cut: `bands` bands of `rows` slots each."""
 
-    count: int
+    bands: int
     rows: int
 
     def met(self, similarity: float) -> float:
         """The chance that two texts of that similarity agree in a whole band, and are compared."""
-        return 1 - (1 - similarity**self.rows) ** self.count
+        return 1 - (1 - similarity**self.rows) ** self.bands
 
 
 def bands_for(threshold: float) -> Bands:
@@ -87,7 +87,7 @@ def bands_for(threshold: float) -> Bands:
 
 def slots_for(bands: Bands) -> int:
     """How many slots a signature needs."""
-    return max(SKETCH, bands.count * bands.rows)
+    return max(SKETCH, bands.bands * bands.rows)
 
 
 def doubtful(threshold: float) -> tuple[int, int]:
@@ -107,7 +107,7 @@ def explained(threshold: float) -> dict[str, str]:
     curve = ", ".join(f"{one:g} {bands.met(one):.1%}" for one in CURVE)
     return {
         "estimated recall": f"{bands.met(threshold):.1%} of the pairs of similarity {threshold:g} "
-        f"({bands.count} bands of {bands.rows} slots, MinHash {VERSION})",
+        f"({bands.bands} bands of {bands.rows} slots, MinHash {VERSION})",
         "pairs compared, by similarity": curve,
     }
 
@@ -244,8 +244,8 @@ def _least(cells: U64, counts: Numbers) -> tuple[U64, Numbers]:
 def band_keys(minima: U32, bands: Bands, scope: U64 | None = None) -> U64:
     """A 64-bit key of each band of each text, as texts x bands: equal where the band's minima, its number and the scope are."""
     texts = minima.shape[1]
-    keys = np.empty((texts, bands.count), dtype=np.uint64)
-    for band in range(bands.count):
+    keys = np.empty((texts, bands.bands), dtype=np.uint64)
+    for band in range(bands.bands):
         slots = minima[band * bands.rows : (band + 1) * bands.rows]
         keys[:, band] = _folded(slots, np.uint64(band + 1), scope)
     return keys
@@ -268,7 +268,7 @@ def sketches(minima: U32) -> Sketches:
 def agreeing(left: Sketches, right: Sketches) -> Numbers:
     """Of how many bytes two sketches agree, pair by pair."""
     bits = np.packbits(left == right, axis=1).view(np.uint64)
-    return np.bitwise_count(bits).sum(axis=1, dtype=np.int64)
+    return np.bitwise_count(bits)[:, 0].astype(np.int64)
 
 
 def similarities(left: tuple[U64, Numbers], right: tuple[U64, Numbers]) -> NDArray[np.float64]:

@@ -154,7 +154,8 @@ class Report:
     """A finished stage: its name, counts, seconds, and where its rows are.
 
     skipped: a run before made it, and nothing it depends on has changed; counts and seconds are of that run. resumed: of the
-    input's rows, those that a run which was broken off had done. makes_ids: the source brought none.
+    input's rows, those that a run which was broken off had done. makes_ids: the source brought none. explained: what follows from
+    the options, in words.
     """
 
     stage: str
@@ -164,6 +165,7 @@ class Report:
     skipped: bool = False
     resumed: int = 0
     makes_ids: bool = False
+    explained: Mapping[str, str] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
         """The report as one JSON document."""
@@ -178,6 +180,7 @@ class Report:
             "rows": outcome.rows,
             "dropped_rows": outcome.dropped,
             "counts": self.counts,
+            **({"explained": dict(self.explained)} if self.explained else {}),
             **outcome.digests,
             "seconds": round(self.seconds, 3),
         }
@@ -190,6 +193,7 @@ class Report:
         lines = self._slots() if "asked" in counts else [self._rows()]
         if self.resumed:
             lines.append(f"went on after {counted(self.resumed, 'row')} of a run that was broken off")
+        lines += [f"{name}: {words}" for name, words in self.explained.items()]
         if counts.get("labels"):
             lines.append("labels of the kept rows: " + reasons(counts["labels"]))
         for name, values in counts.get("scores", {}).items():

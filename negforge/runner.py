@@ -43,7 +43,7 @@ from negforge.journal import Journal, Made, Result
 from negforge.labels import column_of, labelled, standing, without_refuted
 from negforge.layouts import known_right
 from negforge.options import Settings, check, settings_of
-from negforge.prepared import Prepared, prepare, recorded
+from negforge.prepared import Prepared, explained, prepare, recorded
 from negforge.progress import Progress
 from negforge.records import DROP_NAMES, NEGATIVES, Kind, Negatives, Pairs, Table, check_collisions, conform
 from negforge.registry import Operator
@@ -135,7 +135,8 @@ def run_stage(
             raise
         finally:
             progress.close()
-    return Report(stage.operator.title, counts, outcome, time.monotonic() - begun, makes_ids=run.makes_ids)
+    words = run.entry.get("explained", {})
+    return Report(stage.operator.title, counts, outcome, time.monotonic() - begun, makes_ids=run.makes_ids, explained=words)
 
 
 def _watched(frames: Iterator[pl.DataFrame], progress: Progress, counts: Counts) -> Iterator[pl.DataFrame]:
@@ -360,6 +361,7 @@ class _Run:
             "seed": self.settings.seed,
             **({"limit": self.settings.limit} if self.settings.limit else {}),
             **({"rename": self.settings.rename} if self.settings.rename else {}),
+            **({"explained": words} if (words := explained(self.operator, self.stage.options)) else {}),
             **more,
             **self._third_party(more.get("verifiers", [])),
         }
@@ -703,4 +705,5 @@ def export_batch(prepared: Prepared, labels: set[str], frame: pl.DataFrame) -> t
 
 def keys_of(prepared: Prepared, frame: pl.DataFrame) -> tuple[pl.DataFrame, Counts]:
     """The narrow table of a batch of kept rows that a stage of table scope decides on. The counts say of how many rows it is."""
-    return answers.narrow(prepared.operator, prepared.call(prepared.operator.keys, Negatives(frame)), frame.height), Counts(seen=frame.height)
+    answer = prepared.call(prepared.operator.keys, Negatives(frame))
+    return answers.narrow(prepared.operator, answer, frame.height), Counts(seen=frame.height)

@@ -12,6 +12,7 @@ from typing import Any
 
 from negforge.errors import UsageError
 from negforge.options import declared_options, json_schema, metavar, plain_shape
+from negforge.prepared import explained
 from negforge.registry import Operator
 from negforge.report import document, preview, printable, printed, reasons
 
@@ -106,7 +107,9 @@ def manual(operator: Operator) -> str:
 
     command = command_of(operator, lambda *_: 0)
     page: str = command.get_help(command.context_class(command, info_name=f"negforge {operator.title}", **command.context_settings))
-    return page + "\n"
+    defaults = {name: option.default for name, option in operator.options().items()}
+    follows = [line for name, words in explained(operator, defaults).items() for line in wrapped(f"{name}: {words}", 2)]
+    return "\n".join([page, *(["", "What follows from the defaults:", *follows] if follows else []), ""])
 
 
 def reflowed(doc: str, columns: int) -> str:

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from negforge import minhash, rng
-from negforge.clusters import Clusters, Column, Flags, Texts, blocks, candidates, grouped, near, similarities, zeros
+from negforge.clusters import Clusters, Column, Texts, blocks, candidates, grouped, near, similarities, zeros
 from negforge.contract import Declares
 from negforge.engine import Partitioner, Spool
 from negforge.errors import InputError, UsageError, did_you_mean, listed
@@ -90,7 +90,8 @@ def keys(
         return made
     anchor = rng.hash64(batch["anchor_id"])
     made = made.with_columns(anchor=pl.Series(anchor))
-    first = pl.DataFrame({"anchor": anchor, "text": batch["positive"]}).with_row_index().unique(["anchor", "text"], keep="first", maintain_order=True)
+    named = pl.DataFrame({"anchor": anchor, "text": batch["positive"]}).with_row_index()
+    first = named.unique(["anchor", "text"], keep="first", maintain_order=True)
     positives = _texts(first["text"], bands, language).with_columns(
         anchor=first["anchor"], role=pl.lit(1, pl.UInt8), scope=pl.lit(0, pl.UInt64), row=first["index"].cast(pl.Int64)
     )
@@ -104,7 +105,7 @@ def _texts(texts: pl.Series, bands: minhash.Bands, language: str) -> pl.DataFram
     return pl.DataFrame(
         {
             "whole": hashed.whole,
-            "keys": pl.Series(minhash.band_keys(hashed.minima, bands), dtype=pl.Array(pl.UInt64, bands.count)),
+            "keys": pl.Series(minhash.band_keys(hashed.minima, bands), dtype=pl.Array(pl.UInt64, bands.bands)),
             "sketch": pl.Series(minhash.sketches(hashed.minima), dtype=pl.Array(pl.UInt8, minhash.SKETCH)),
             "cells": pl.Series(cells),
         }
@@ -181,7 +182,7 @@ class _Items:
         for items in blocks(self.count):
             yield items[gone[items] == 0]
 
-    def facts(self, chosen: Flags | NDArray[np.uint8]) -> Iterator[pl.DataFrame]:
+    def facts(self, chosen: NDArray[np.uint8] | NDArray[np.float32]) -> Iterator[pl.DataFrame]:
         """What decides about the chosen items, and their numbers."""
         done = 0
         for frame in self._facts.batches(1 << 16):
