@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -164,8 +164,38 @@ def candidates(items: Numbers, keys: U64, digests: U64) -> Iterator[tuple[Number
         yield items[:-apart][same], items[apart:][same]
 
 
-class Texts:
-    """What texts are compared by, on disk: appended to, and then read by number."""
+class Texts(NamedTuple):
+    """What texts are compared by, each read by its number. ends: where the cells of each end."""
+
+    sketches: Sketches
+    cells: U64
+    ends: Numbers
+
+    def some(self, texts: Numbers) -> tuple[U64, Numbers]:
+        """Cells and counts of some texts."""
+        ends = self.ends[texts]
+        counts = ends - np.where(texts > 0, self.ends[texts - 1], 0)
+        places = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts - (ends - counts), counts)
+        return self.cells[places], counts
+
+    @classmethod
+    def of(cls, hashed: minhash.Hashed) -> Texts:
+        """Those of a batch."""
+        return cls(minhash.sketches(hashed.minima), hashed.cells, np.cumsum(hashed.counts))
+
+    @classmethod
+    def stored(cls, folder: Path) -> Texts:
+        """Those that a `TextsFile` wrote."""
+        count, cells = ((folder / name).stat().st_size // 8 for name in ("ends", "cells"))
+        return cls(
+            mapped(folder / "sketches", np.dtype(np.uint8), (count, minhash.SKETCH), "r"),
+            mapped(folder / "cells", np.dtype(np.uint64), (cells,), "r"),
+            mapped(folder / "ends", np.dtype(np.int64), (count,), "r"),
+        )
+
+
+class TextsFile:
+    """Texts on disk, appended to, and then read."""
 
     def __init__(self, folder: Path) -> None:
         self._sketches, self._cells = Column(folder / "sketches", np.uint8, minhash.SKETCH), Column(folder / "cells", np.uint64)
@@ -177,16 +207,9 @@ class Texts:
         self._sketches.add(sketches)
         self._cells.add(cells)
 
-    def close(self) -> None:
-        """From here on texts are read."""
-        self.sketches, self.cells, self.ends = self._sketches.close(), self._cells.close(), self._ends.close()
-
-    def some(self, texts: Numbers) -> tuple[U64, Numbers]:
-        """Cells and counts of some texts."""
-        ends = self.ends[texts]
-        counts = ends - np.where(texts > 0, self.ends[texts - 1], 0)
-        places = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts - (ends - counts), counts)
-        return self.cells[places], counts
+    def close(self) -> Texts:
+        """What was appended."""
+        return Texts(self._sketches.close(), self._cells.close(), self._ends.close())
 
 
 def near(one: Texts, other: Texts, left: Numbers, right: Numbers, threshold: float) -> Flags:

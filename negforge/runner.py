@@ -659,7 +659,7 @@ def map_batch(prepared: Prepared, frame: pl.DataFrame) -> tuple[pl.DataFrame, Co
     """A batch of kept rows through a score, a verifier or a filter."""
     operator = prepared.operator
     answer = prepared.call(operator.function, Negatives(frame))
-    if operator.verb == "filter":
+    if operator.verb in ("filter", "dedupe"):
         made, counts = _with_drops(operator.title, frame, answers.drop_block(operator, answer, frame.height))
     else:
         made, counts = frame, Counts(seen=frame.height, kept=frame.height)

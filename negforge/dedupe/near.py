@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from negforge import minhash, rng
-from negforge.clusters import Clusters, Column, Texts, blocks, candidates, grouped, near, similarities, zeros
+from negforge.clusters import Clusters, Column, TextsFile, blocks, candidates, grouped, near, similarities, zeros
 from negforge.contract import Declares
 from negforge.engine import Partitioner, Spool
 from negforge.errors import InputError, UsageError, did_you_mean, listed
@@ -141,19 +141,19 @@ class _Items:
     def __init__(self, narrow: Negatives, scratch: Path) -> None:
         self._scratch = scratch
         self._facts = Spool(scratch / "facts.arrow")
-        self.texts = Texts(scratch)
+        texts = TextsFile(scratch)
         columns: dict[str, Column] = {}
         for frame in narrow.batches():
             self._facts.add(frame.select(_FACTS))
             cells = frame["cells"]
-            self.texts.add(frame["sketch"].to_numpy(), cells.explode().to_numpy(), cells.list.len().to_numpy().astype(np.int64))
+            texts.add(frame["sketch"].to_numpy(), cells.explode().to_numpy(), cells.list.len().to_numpy().astype(np.int64))
             for name in _COMPARED & {*frame.columns}:
                 values = frame[name].to_numpy()
                 if name not in columns:
                     columns[name] = Column(scratch / name, values.dtype.type, values.shape[1] if values.ndim == 2 else 1)
                 columns[name].add(values)
         self._facts.close()
-        self.texts.close()
+        self.texts = texts.close()
         mapped = {name: column.close() for name, column in columns.items()}
         self.keys, self.whole, self.scope, self.role = (mapped.get(name, np.zeros(0)) for name in ("keys", "whole", "scope", "role"))
         self.anchor = mapped.get("anchor")
