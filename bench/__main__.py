@@ -154,9 +154,9 @@ def near(folder: Path, scale: Scale) -> list[Row]:
         name = f"{bands} bands" if bands else "bands as it chooses"
         measured = f"{seconds(cost)}, peak {cost.anon_mib:.0f} MiB; {told(theirs)}"
         ratio = {"in memory": ours.seconds / cost.seconds, "whole command": whole.seconds / cost.seconds}
-        measured += "; dedupe near is " + ", ".join(f"{one:.2f}x its CPU {where}" for where, one in ratio.items())
-        beaten = all(found[kind] >= theirs[kind] for kind in PLANTED)
-        target = "at most 0.8x its CPU, at least its recall"
+        measured += "; `dedupe near` is " + ", ".join(f"{one:.2f}x its CPU {where}" for where, one in ratio.items())
+        beaten = all(found[f"{kind} near"] >= theirs[f"{kind} near"] for kind in PLANTED)
+        target = "at most 0.8x its CPU, at least its recall of pairs at the threshold"
         rows.append(row(f"(f) rensa, {name}", measured, target, met=beaten and ratio["in memory"] <= 0.8, ratio=ratio, found=theirs))
     return [*rows, row("(f) dedupe near, in memory", text)]
 
@@ -165,7 +165,7 @@ PLANTED = ("exact", "normalised", "2 %", "5 %", "10 %", "20 %")
 
 
 def _planted(folder: Path, lost: Path) -> dict[str, Any]:
-    """Of the planted pairs of each kind the share of which one text went; pairs of which both did; and texts of no pair that did."""
+    """Of the planted pairs of each kind the share of which one text went, of all and of those at the threshold; and what went wrong."""
     import polars as pl
 
     given = pl.read_parquet(folder / "planted.parquet")
@@ -173,11 +173,17 @@ def _planted(folder: Path, lost: Path) -> dict[str, Any]:
     pairs = given.filter(pl.col("of").is_not_null()).with_columns(
         copy=pl.col("id").is_in(gone.implode()), original=pl.col("of").is_in(gone.implode())
     )
-    shares = pairs.group_by("kind").agg((pl.col("copy") | pl.col("original")).mean()).rows()
+    pairs = pairs.with_columns(went=pl.col("copy") | pl.col("original"))
+    shares = pairs.group_by("kind").agg(pl.col("went").mean()).rows()
+    near = pairs.filter(pl.col("similarity") >= 0.5)
+    shares += [(kind + " near", 1.0) for kind in PLANTED]  # of which there may be none
+    shares += [(f"{kind} near", share) for kind, share in near.group_by("kind").agg(pl.col("went").mean()).rows()]
     alone = given.filter(pl.col("of").is_null() & ~pl.col("id").is_in(pairs["of"].implode()))
     return {
         **dict(shares),
         "rows": given.height,
+        "near": float(near["went"].mean() or 0),
+        "far": int((pairs["went"] & (pairs["similarity"] < 0.5)).sum()),
         "both": int((pairs["copy"] & pairs["original"]).sum()),
         "false": int(alone["id"].is_in(gone.implode()).sum()),
     }
@@ -186,15 +192,19 @@ def _planted(folder: Path, lost: Path) -> dict[str, Any]:
 def told(found: Row) -> str:
     """What was found of what was planted, in words."""
     shares = ", ".join(f"{kind} {found[kind]:.3f}" for kind in PLANTED)
-    return f"recall {shares}; both of a pair went {found['both']}, others {found['false']}"
+    return (
+        f"recall {shares}; of pairs at 0.5 or above {found['near']:.4f}, of those below {found['far']} went; "
+        f"both of a pair went {found['both']}, others {found['false']}"
+    )
 
 
 def flat(folder: Path, scale: Scale) -> list[Row]:
-    """Cost a row and peak memory of a row-local stage and of a global one, over sizes."""
+    """Cost a row and peak memory of a row-local stage and of global ones, over sizes."""
     found = []
     for name, make, line in (
         ("perturb.number", "make_pairs", ("generate", "perturb.number")),
         ("dedupe exact", "make_negatives", ("dedupe", "exact")),
+        ("dedupe near", "make_negatives", ("dedupe", "near")),
     ):
         costs = {}
         for rows in scale.flat:

@@ -131,15 +131,26 @@ def _edited(texts: pl.Series, share: float, vocabulary: pl.Series, draws: np.ran
 
 
 def write_planted(folder: Path, path: Path, rows: int) -> None:
-    """The planted texts as negatives of one table, and beside them, in `planted.parquet`, which copies which."""
+    """The planted texts as negatives of one table, and beside them, in `planted.parquet`, which copies which, and how near it is."""
     whole = planted(folder, rows)
-    whole.select("id", "text", "kind", "of").write_parquet(folder / "planted.parquet")
+    texts = dict(whole.select("id", "text").rows())
+    pairs = zip(whole["text"].to_list(), whole["of"].to_list(), strict=True)
+    similar = [None if of is None else _similarity(text, texts[of]) for text, of in pairs]
+    whole.with_columns(similarity=pl.Series(similar, dtype=pl.Float64)).write_parquet(folder / "planted.parquet")
     sink = FileSink(NEGATIVES, path, clustered=False)
     for frame in whole.iter_slices(_ROWS_AT_ONCE):
         given = frame.select("id", anchor_id="id", anchor="id", positive=pl.lit("a positive"), negative="text")
         made = given.with_columns(expression.alias(name) for name, expression in _lineage().items())
         sink.write(made.select(NEGATIVES.ordered(made.columns)))
     sink.finish([], {})
+
+
+def _similarity(one: str, other: str) -> float:
+    """The Jaccard similarity of the sets of three lower-cased words in a row, marks aside."""
+    left, right = (
+        {*zip(words, words[1:], words[2:], strict=False)} for words in (re.findall(r"\w+", text.lower()) for text in (one, other))
+    )
+    return len(left & right) / len(left | right)
 
 
 def _lineage() -> dict[str, pl.Expr]:

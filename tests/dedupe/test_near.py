@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from pathlib import Path
@@ -18,6 +19,7 @@ import negforge
 from negforge import minhash
 from negforge.cli import app
 from negforge.errors import InputError, UsageError
+from negforge.text import normalised
 from tests.dedupe.test_exact import row
 
 TITLE = "dedupe near"
@@ -201,8 +203,6 @@ def test_bands_follow_from_the_threshold(threshold: float) -> None:
 @given(st.lists(st.text(st.sampled_from("aBc é-.,;:!?\"'()[]5 7+_/\t\n five東ï"), max_size=12), min_size=1, max_size=12))
 def test_words_know_no_more_than_normalised_texts(texts: list[str]) -> None:
     """A text gives the words of its normalised form, though most are never normalised: what equals by `exact` equals here."""
-    from negforge.text import normalised
-
     plain = pl.Series(texts, dtype=pl.String)
     one, other = (minhash.words(minhash.folded(given, "en"), marks=False) for given in (plain, normalised(plain)))
     assert one[1].tolist() == other[1].tolist()
@@ -268,3 +268,51 @@ def test_command_line(tmp_path: Path) -> None:
     assert "seen 2, kept 1, dropped 1: near-duplicate 1 (rows)" in result.stderr
     assert "estimated recall: 95.6% of the pairs of similarity 0.7 (17 bands of 5 slots, MinHash 1)" in result.stderr
     assert "pairs compared, by similarity: 0.2 0.5%, 0.3 4.1%" in result.stderr
+
+
+def test_a_run_that_was_broken_off_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows hashed before the break are not hashed again, and the same rows go."""
+    from negforge.api import MemorySink
+    from negforge.journal import Journal
+    from negforge.runner import run_stage, stage_of
+
+    rng = np.random.default_rng(10)
+    texts = [words(rng, 20) for _ in range(40)]
+    table = frame(*(row(f"n{at}-{copy}", " ".join(edited(rng, text, copy))) for at, text in enumerate(texts) for copy in (0, 1)))
+    stage, _ = stage_of(TITLE, [table], {"batch_size": 10, "against": "positives"})
+    assert stage is not None
+    whole = stage.operator.module.keys
+    called: list[int] = []
+
+    def keys(batch: Any, **options: Any) -> pl.DataFrame:
+        if len(called) == 5:
+            raise KeyboardInterrupt
+        called.append(len(batch))
+        made: pl.DataFrame = whole(batch, **options)
+        return made
+
+    monkeypatch.setattr(stage.operator.module, "keys", functools.wraps(whole)(keys))
+    with pytest.raises(KeyboardInterrupt):
+        run_stage(stage, lambda kind, _: MemorySink(kind), journal=Journal(tmp_path))
+    monkeypatch.undo()
+    again = Journal(tmp_path)
+    assert again.rows == 50
+    report = run_stage(stage, lambda kind, _: MemorySink(kind), journal=again)
+    assert report.outcome.digests == negforge.run(TITLE, table, against="positives").report.outcome.digests
+    assert report.counts["dropped"] == {"near-duplicate": 40}
+
+
+def test_real_labels_go_as_the_definition_says(real_data: Path) -> None:
+    """Of 13,895 skill labels no row goes that is near none, and nearly no near pair stays whole, against all pairs that share a shingle."""
+    labels = [line for line in (real_data / "skill_extraction" / "skills_en_label.txt").read_text(encoding="utf-8").splitlines() if line]
+    made = negforge.run(TITLE, frame(*(row(f"n{at}", label) for at, label in enumerate(labels))), within="table")
+    texts = normalised(pl.Series(labels)).to_list()
+    sharing: dict[tuple[str, ...], list[int]] = {}
+    for at, text in enumerate(texts):
+        for one in shingles(text):
+            sharing.setdefault(one, []).append(at)
+    pairs = {pair for group in sharing.values() for pair in itertools.combinations(group, 2) if jaccard(*(texts[at] for at in pair)) >= 0.5}
+    kept = {int(name[1:]) for name in made.kept["id"]}
+    assert {int(name[1:]) for name in made.dropped["id"]} <= {at for pair in pairs for at in pair}
+    assert sum({*pair} <= kept for pair in pairs) < 0.08 * len(pairs)
+    assert made.dropped.height > 100
