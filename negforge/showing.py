@@ -109,7 +109,9 @@ def manual(operator: Operator) -> str:
     page: str = command.get_help(command.context_class(command, info_name=f"negforge {operator.title}", **command.context_settings))
     defaults = {name: option.default for name, option in operator.options().items()}
     follows = [line for name, words in explained(operator, defaults).items() for line in wrapped(f"{name}: {words}", 2)]
-    return "\n".join([page, *(["", "What follows from the defaults:", *follows] if follows else []), ""])
+    told, head, line = page.rpartition("Example:\n")
+    more = "\n".join(["What follows from the defaults:", *follows, "", ""]) if follows else ""
+    return f"{told}{more}{head}{line}\n"
 
 
 def reflowed(doc: str, columns: int) -> str:
@@ -170,7 +172,7 @@ def example(operator: Operator) -> str:
     words = [f"negforge {operator.title}"]
     reads = str(operator.declared.get("reads", "")).lower()
     words.append("FOLDER" if operator.reads_folder else f"{reads}.parquet" if reads else "FILE")
-    words += [f"--{side.replace('_', '-')} {kind.kind.name}.parquet" for side, kind in operator.sides.items()]
+    words += [f"--{side.replace('_', '-')} {(kind.kind.either or (kind.kind,))[0].name}.parquet" for side, kind in operator.sides.items()]
     for name, parameter in declared_options(operator).items():
         if parameter.default is parameter.empty:
             words.append(f"--{name.replace('_', '-')} {_plausible(shapes[name])}")

@@ -22,14 +22,13 @@ from pydantic import Field
 from negforge import minhash
 from negforge.clusters import NEIGHBOURS, Column, Texts, TextsFile, mapped, near, similarities
 from negforge.contract import Declares, drops
-from negforge.engine import Partitioner, storage
+from negforge.engine import NARROW_BYTES, Partitioner, storage
 from negforge.minhash import Bands, Numbers
 from negforge.records import Evaluation, Negatives, full_text
 from negforge.rng import U64
 
 DECLARES = Declares(version=1, scope="row", reads=Negatives, fixed={"minhash": 1})
 _THRESHOLD = 0.5
-_HELD_BYTES = 1 << 26
 _ROLES = ("anchor", "positive", "negative")
 Threshold = Annotated[
     float, Field(ge=0.1, le=1, description="Similarity from which two texts are near: Jaccard, of their sets of three words in a row.")
@@ -63,13 +62,13 @@ def prepare(against: Evaluation, scratch: Path, *, language: str, threshold: Thr
     bands = minhash.bands_for(threshold)
     with storage(scratch):
         scratch.mkdir(parents=True, exist_ok=True)
-    named = Partitioner(scratch / "named", _HELD_BYTES)
+    named = Partitioner(scratch / "named", NARROW_BYTES)
     for frame in against.batches(1 << 14):
         texts = [full_text(frame)] if "text" in frame.columns else [frame["anchor"], frame["positive"]]
         for column in texts:
             whole = minhash.hashed(column, minhash.SKETCH, language).whole
             named.add(pl.DataFrame({"id": frame["id"], "text": column, "whole": whole}), whole)
-    stored, entries = TextsFile(scratch), Partitioner(scratch / "entries", _HELD_BYTES)
+    stored, entries = TextsFile(scratch), Partitioner(scratch / "entries", NARROW_BYTES)
     count = 0
     with pa.OSFile(str(scratch / "ids"), "wb") as out, pa.ipc.new_file(out, pa.schema({"id": pa.large_string()})) as ids:
         for part, _ in named.parts():

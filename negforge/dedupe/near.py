@@ -29,7 +29,7 @@ from pydantic import Field
 from negforge import minhash, rng
 from negforge.clusters import Clusters, Column, TextsFile, blocks, candidates, grouped, near, similarities, zeros
 from negforge.contract import Declares
-from negforge.engine import Partitioner, Spool
+from negforge.engine import NARROW_BYTES, Partitioner, Spool
 from negforge.errors import InputError, UsageError, did_you_mean, listed
 from negforge.minhash import Numbers
 from negforge.records import Negatives
@@ -38,7 +38,6 @@ from negforge.rng import U64, mix
 DECLARES = Declares(version=1, scope="table", reads=Negatives, fixed={"minhash": 1})
 # From here a change of one word in ten of a longer text leaves it a near-copy (0.57), and of one in five does not (0.34).
 _THRESHOLD = 0.5
-_HELD_BYTES = 1 << 26
 _COMPARED = {"keys", "whole", "scope", "role", "anchor"}
 _FACTS = ("row", "other", "rank", "draw", "id")
 Threshold = Annotated[
@@ -166,7 +165,7 @@ class _Items:
             for items in self._left(gone):
                 yield items, mix(self.whole[items] ^ scope[items])
 
-        yield from grouped(entries, self.count, self._scratch / "equal", _HELD_BYTES)
+        yield from grouped(entries, self.count, self._scratch / "equal", NARROW_BYTES)
 
     def banded(self, scope: U64, gone: NDArray[np.uint8]) -> Iterator[tuple[Numbers, U64]]:
         """Items of one scope that agree in a band, by the band's key."""
@@ -176,7 +175,7 @@ class _Items:
                 found = mix(self.keys[items] ^ scope[items][:, None])
                 yield np.repeat(items, found.shape[1]), found.reshape(-1)
 
-        yield from grouped(entries, self.keys.size, self._scratch / "bands", _HELD_BYTES)
+        yield from grouped(entries, self.keys.size, self._scratch / "bands", NARROW_BYTES)
 
     def _left(self, gone: NDArray[np.uint8]) -> Iterator[Numbers]:
         for items in blocks(self.count):
@@ -254,7 +253,7 @@ def _clusters(items: _Items, gone: NDArray[np.uint8], threshold: float, scratch:
 
 def _losers(items: _Items, found: Clusters, scratch: Path) -> Iterator[pl.DataFrame]:
     """All rows of each cluster but the one that stays."""
-    parts = Partitioner(scratch / "clusters", _HELD_BYTES)
+    parts = Partitioner(scratch / "clusters", NARROW_BYTES)
     for facts in items.facts(found.crowded(scratch / "crowded")):
         roots = found.find(facts["item"].to_numpy())
         parts.add(facts.with_columns(root=pl.Series(roots)), mix(roots.astype(np.uint64)))
