@@ -182,7 +182,7 @@ def _planted(folder: Path, lost: Path) -> dict[str, Any]:
     return {
         **dict(shares),
         "rows": given.height,
-        "near": float(near["went"].mean() or 0),
+        "near": int(near["went"].sum()) / max(near.height, 1),
         "far": int((pairs["went"] & (pairs["similarity"] < 0.5)).sum()),
         "both": int((pairs["copy"] & pairs["original"]).sum()),
         "false": int(alone["id"].is_in(gone.implode()).sum()),
