@@ -24,7 +24,10 @@ LIMIT_MIB = 2048
 
 
 class Scale(NamedTuple):
-    """rows: of the comparison with nlpaug. flat: of the row-local stage and of dedupe. large: mebibytes of the large input."""
+    """rows: of the comparison with nlpaug. flat: of the row-local stage and of dedupe. large: mebibytes of the large input.
+
+    planted: passages among which near-copies are planted, a fifth as many.
+    """
 
     rows: int
     repeats: int
@@ -32,12 +35,13 @@ class Scale(NamedTuple):
     queries: int
     flat: tuple[int, ...]
     large: int
+    planted: int
 
 
 SCALES = {
-    "tiny": Scale(2_000, 1, 500, 20, (2_000, 4_000), 8),
-    "small": Scale(50_000, 3, 20_000, 500, (50_000, 200_000), 400),
-    "full": Scale(400_000, 3, 100_000, 1_000, (100_000, 1_000_000, 5_000_000), 4_300),
+    "tiny": Scale(2_000, 1, 500, 20, (2_000, 4_000), 8, 3_000),
+    "small": Scale(50_000, 3, 20_000, 500, (50_000, 200_000), 400, 50_000),
+    "full": Scale(400_000, 3, 100_000, 1_000, (100_000, 1_000_000, 5_000_000), 4_300, 300_000),
 }
 
 
@@ -152,12 +156,89 @@ def dense(folder: Path, scale: Scale) -> list[Row]:
     return found
 
 
+def near(folder: Path, scale: Scale) -> list[Row]:
+    """Near-copies among short passages, planted in six ways, against rensa on the same texts and at the same threshold."""
+    given, out = folder / "planted-negatives.parquet", folder / "planted-out.parquet"
+    lost = out.with_suffix(".dropped.parquet")
+    work("make_planted", folder=folder, path=given, rows=scale.planted)
+
+    def fresh() -> None:
+        for path in (out, lost):
+            path.unlink(missing_ok=True)
+
+    line = ("dedupe", "near", given, "--within", "table", "-o", out)
+    whole = command(line, repeats=scale.repeats, before=fresh)
+    found = _planted(folder, lost)
+    ours = work("near", repeats=scale.repeats, folder=folder)
+    rows = [
+        row(
+            f"(g) dedupe near, {found['rows']:,} texts, whole command",
+            f"{seconds(whole)}, peak {whole.anon_mib:.0f} MiB; {told(found)}",
+            "0.9 at 10 %, no original lost",
+            met=found["10 %"] >= 0.9 and not found["both"],
+            found=found,
+        ),
+    ]
+    text = f"{seconds(ours)}, of which signatures {ours.said['keys_seconds']:.2f} s, peak {ours.anon_mib:.0f} MiB"
+    if not util.find_spec("rensa"):
+        return [*rows, row("(g) dedupe near, in memory", f"{text}, rensa is not installed", "0.8x rensa")]
+    for bands in (0, 16, 32):
+        cost = work("rensa", repeats=scale.repeats, folder=folder, bands=bands, threshold=0.5)
+        theirs = _planted(folder, folder / "lost.parquet")
+        name = f"{bands} bands" if bands else "bands as it chooses"
+        measured = f"{seconds(cost)}, peak {cost.anon_mib:.0f} MiB; {told(theirs)}"
+        ratio = {"in memory": ours.seconds / cost.seconds, "whole command": whole.seconds / cost.seconds}
+        measured += "; `dedupe near` is " + ", ".join(f"{one:.2f}x its CPU {where}" for where, one in ratio.items())
+        beaten = all(found[f"{kind} near"] >= theirs[f"{kind} near"] for kind in PLANTED)
+        target = "at most 0.8x its CPU, at least its recall of pairs at the threshold"
+        rows.append(row(f"(g) rensa, {name}", measured, target, met=beaten and ratio["in memory"] <= 0.8, ratio=ratio, found=theirs))
+    return [*rows, row("(g) dedupe near, in memory", text)]
+
+
+PLANTED = ("exact", "normalised", "2 %", "5 %", "10 %", "20 %")
+
+
+def _planted(folder: Path, lost: Path) -> dict[str, Any]:
+    """Of the planted pairs of each kind the share of which one text went, of all and of those at the threshold; and what went wrong."""
+    import polars as pl
+
+    given = pl.read_parquet(folder / "planted.parquet")
+    gone = pl.read_parquet(lost)["id"]
+    pairs = given.filter(pl.col("of").is_not_null()).with_columns(
+        copy=pl.col("id").is_in(gone.implode()), original=pl.col("of").is_in(gone.implode())
+    )
+    pairs = pairs.with_columns(went=pl.col("copy") | pl.col("original"))
+    shares = pairs.group_by("kind").agg(pl.col("went").mean()).rows()
+    near = pairs.filter(pl.col("similarity") >= 0.5)
+    shares += [(kind + " near", 1.0) for kind in PLANTED]  # of which there may be none
+    shares += [(f"{kind} near", share) for kind, share in near.group_by("kind").agg(pl.col("went").mean()).rows()]
+    alone = given.filter(pl.col("of").is_null() & ~pl.col("id").is_in(pairs["of"].implode()))
+    return {
+        **dict(shares),
+        "rows": given.height,
+        "near": int(near["went"].sum()) / max(near.height, 1),
+        "far": int((pairs["went"] & (pairs["similarity"] < 0.5)).sum()),
+        "both": int((pairs["copy"] & pairs["original"]).sum()),
+        "false": int(alone["id"].is_in(gone.implode()).sum()),
+    }
+
+
+def told(found: Row) -> str:
+    """What was found of what was planted, in words."""
+    shares = ", ".join(f"{kind} {found[kind]:.3f}" for kind in PLANTED)
+    return (
+        f"recall {shares}; of pairs at 0.5 or above {found['near']:.4f}, of those below {found['far']} went; "
+        f"both of a pair went {found['both']}, others {found['false']}"
+    )
+
+
 def flat(folder: Path, scale: Scale) -> list[Row]:
-    """Cost a row and peak memory of a row-local stage and of a global one, over sizes."""
+    """Cost a row and peak memory of a row-local stage and of global ones, over sizes."""
     found = []
     for name, make, line in (
         ("perturb.number", "make_pairs", ("generate", "perturb.number")),
         ("dedupe exact", "make_negatives", ("dedupe", "exact")),
+        ("dedupe near", "make_negatives", ("dedupe", "near")),
     ):
         costs = {}
         for rows in scale.flat:
@@ -218,6 +299,7 @@ ROWS: dict[str, Callable[[Path, Scale], list[Row]]] = {
     "perturb": perturb,
     "mining": mining,
     "dense": dense,
+    "near": near,
     "start": start,
     "flat": flat,
     "large": large,
@@ -226,7 +308,7 @@ ROWS: dict[str, Callable[[Path, Scale], list[Row]]] = {
 
 def about() -> str:
     """The machine and the versions, in a line."""
-    names = ("negforge", "polars", "pyarrow", "numpy", "tantivy", "nlpaug", "bm25s")
+    names = ("negforge", "polars", "pyarrow", "numpy", "tantivy", "nlpaug", "bm25s", "rensa")
     versions = []
     for name in names:
         try:

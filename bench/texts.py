@@ -86,6 +86,90 @@ def write_pairs(folder: Path, path: Path, rows: int, *, sentences: int = 1) -> N
     sink.finish([], {})
 
 
+PLANTED = ("exact", "normalised", "2 %", "5 %", "10 %", "20 %")
+
+
+def planted(folder: Path, rows: int) -> pl.DataFrame:
+    """Short passages, and a copy of one of thirty for each way of copying: `id`, `text`, `kind`, `of`, in a drawn order.
+
+    kind: null of a passage; of a copy how it was made: as it is, in other case, spacing and punctuation, or with so many of its
+    words replaced. of: the id of the passage that it copies.
+    """
+    passages = pl.concat([*frames(folder, rows, sentences=5)]).select("id", text="positive")
+    draws = np.random.default_rng([_SEED, rows])
+    vocabulary = passages["text"].head(5_000).str.split(" ").explode().unique().sort()
+    chosen = draws.permutation(rows)[: rows // 30 * len(PLANTED)]
+    made = []
+    for number, kind in enumerate(PLANTED):
+        some = passages[chosen[number :: len(PLANTED)]]
+        if kind == "normalised":
+            text = some["text"].str.to_uppercase().str.replace_all(" ", "  ", literal=True) + " !"
+        elif kind == "exact":
+            text = some["text"]
+        else:
+            text = _edited(some["text"], int(kind.split(" ")[0]) / 100, vocabulary, draws)
+        made.append(
+            some.select(pl.format("{}-{}", pl.lit(kind.replace(" ", "")), "id").alias("id"), text=text, kind=pl.lit(kind), of=pl.col("id"))
+        )
+    whole = pl.concat([passages.with_columns(kind=pl.lit(None, pl.String), of=pl.lit(None, pl.String)), *made])
+    return whole[draws.permutation(whole.height)]
+
+
+def _edited(texts: pl.Series, share: float, vocabulary: pl.Series, draws: np.random.Generator) -> pl.Series:
+    """The texts with that share of their words, one at least, replaced by words drawn from a vocabulary."""
+    split = texts.str.split(" ")
+    sizes = split.list.len().to_numpy().astype(np.int64)
+    row = np.repeat(np.arange(len(texts)), sizes)
+    order = np.lexsort((draws.random(len(row)), row))
+    place = np.arange(len(row)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    edited = np.zeros(len(row), dtype=bool)
+    edited[order] = place < np.repeat(np.maximum(1, np.rint(sizes * share)), sizes)
+    words = pl.DataFrame({"row": row, "edited": edited, "word": split.explode()})
+    words = words.with_columns(new=vocabulary.gather(draws.integers(0, len(vocabulary), len(row))))
+    joined = words.select("row", pl.when("edited").then("new").otherwise("word").alias("word")).group_by("row", maintain_order=True)
+    return joined.agg(pl.col("word").str.join(" "))["word"]
+
+
+def write_planted(folder: Path, path: Path, rows: int) -> None:
+    """The planted texts as negatives of one table, and beside them, in `planted.parquet`, which copies which, and how near it is."""
+    whole = planted(folder, rows)
+    texts = dict(whole.select("id", "text").rows())
+    pairs = zip(whole["text"].to_list(), whole["of"].to_list(), strict=True)
+    similar = [None if of is None else _similarity(text, texts[of]) for text, of in pairs]
+    whole.with_columns(similarity=pl.Series(similar, dtype=pl.Float64)).write_parquet(folder / "planted.parquet")
+    sink = FileSink(NEGATIVES, path, clustered=False)
+    for frame in whole.iter_slices(_ROWS_AT_ONCE):
+        given = frame.select("id", anchor_id="id", anchor="id", positive=pl.lit("a positive"), negative="text")
+        made = given.with_columns(expression.alias(name) for name, expression in _lineage().items())
+        sink.write(made.select(NEGATIVES.ordered(made.columns)))
+    sink.finish([], {})
+
+
+def _similarity(one: str, other: str) -> float:
+    """The Jaccard similarity of the sets of three lower-cased words in a row, marks aside."""
+    left, right = (
+        {*zip(words, words[1:], words[2:], strict=False)} for words in (re.findall(r"\w+", text.lower()) for text in (one, other))
+    )
+    return len(left & right) / len(left | right)
+
+
+def _lineage() -> dict[str, pl.Expr]:
+    """The columns that rows of `generate perturb.number` have in common."""
+    return {
+        "label": pl.lit("negative"),
+        "opposition": pl.lit("contradiction"),
+        "evidence": pl.lit(pl.Series([["edit"]])).first(),
+        "source_id": pl.col("id"),
+        "source_ids": pl.concat_list("id"),
+        "initial_label": pl.lit("negative"),
+        "operator": pl.lit("perturb.number"),
+        "operator_version": pl.lit(1, pl.Int64),
+        "options_digest": pl.lit("0" * 32),
+        "seed": pl.lit(0, pl.Int64),
+        "draw": pl.lit(0, pl.Int64),
+    }
+
+
 def write_negatives(folder: Path, path: Path, rows: int, *, sentences: int = 1) -> None:
     """A table of negatives as `generate perturb.number` would leave it, four to an anchor and one of twenty repeated."""
     sink = FileSink(NEGATIVES, path, clustered=False)
@@ -95,17 +179,7 @@ def write_negatives(folder: Path, path: Path, rows: int, *, sentences: int = 1) 
             "anchor_id": pl.format("anchor-{}", row // 4),
             "anchor": pl.format("anchor {}", row // 4),
             "negative": pl.when(row % 20 == 1).then(pl.col("positive").shift(1)).otherwise(pl.col("positive")),
-            "label": pl.lit("negative"),
-            "opposition": pl.lit("contradiction"),
-            "evidence": pl.lit(pl.Series([["edit"]])).first(),
-            "source_id": pl.col("id"),
-            "source_ids": pl.concat_list("id"),
-            "initial_label": pl.lit("negative"),
-            "operator": pl.lit("perturb.number"),
-            "operator_version": pl.lit(1, pl.Int64),
-            "options_digest": pl.lit("0" * 32),
-            "seed": pl.lit(0, pl.Int64),
-            "draw": pl.lit(0, pl.Int64),
+            **_lineage(),
         }
         made = frame.with_columns(expression.alias(name) for name, expression in columns.items())
         sink.write(made.select(NEGATIVES.ordered(made.columns)))

@@ -27,6 +27,58 @@ def make_negatives(folder: str, path: str, rows: int, sentences: int = 1) -> dic
     return {}
 
 
+def make_planted(folder: str, path: str, rows: int) -> dict[str, Any]:
+    """Write negatives with planted copies."""
+    from bench import texts
+
+    texts.write_planted(Path(folder), Path(path), rows)
+    return {}
+
+
+def near(folder: str) -> dict[str, Any]:
+    """`dedupe near` in memory, without what reads and writes rows: keys of batches, then the decisions."""
+    import tempfile
+
+    import polars as pl
+
+    from negforge.dedupe import near as operator
+    from negforge.records import Negatives
+
+    given = pl.read_parquet(Path(folder) / "planted.parquet").select("id", negative="text", anchor_id="id", label=pl.lit("negative"))
+    given = given.with_columns(draw=pl.lit(0, pl.Int64), positive=pl.lit("a positive"))
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        begun = time.process_time()
+        narrow, done = [], 0
+        for batch in given.iter_slices(50_000):
+            narrow.append(operator.keys(Negatives(batch), language="en", within="table").with_columns(pl.col("row") + done))
+            done += batch.height
+        keyed = time.process_time() - begun
+        lost = pl.concat([*operator.dedupe(Negatives(reader=lambda _: iter(narrow)), Path(scratch))])
+        cpu = time.process_time() - begun
+    given[lost["row"].to_numpy()].select("id").write_parquet(Path(folder) / "lost.parquet")
+    return {"cpu_seconds": cpu, "keys_seconds": keyed}
+
+
+def rensa(folder: str, bands: int, threshold: float) -> dict[str, Any]:
+    """The deduplicator of rensa on the same texts and the same threshold: sets of three lower-cased words in a row, 128 slots."""
+    import polars as pl
+    import rensa as engine
+
+    given = pl.read_parquet(Path(folder) / "planted.parquet")
+    ids, texts = given["id"].to_list(), given["text"].to_list()
+
+    def shingles(text: str) -> list[str]:
+        words = text.lower().split()
+        return [" ".join(three) for three in zip(words, words[1:], words[2:], strict=False)]
+
+    begun = time.process_time()
+    found = engine.RMinHashDeduplicator(threshold=threshold, num_perm=128, use_lsh=True, num_bands=bands or None)
+    kept = found.add_pairs((name, shingles(text)) for name, text in zip(ids, texts, strict=True))
+    cpu = time.process_time() - begun
+    given.filter(~pl.Series(kept)).select("id").write_parquet(Path(folder) / "lost.parquet")
+    return {"cpu_seconds": cpu}
+
+
 def plain_size(path: str) -> dict[str, Any]:
     """The size of a Parquet file's rows before compression."""
     import pyarrow.parquet as pq

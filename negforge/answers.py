@@ -146,7 +146,12 @@ def added(operator: Operator, answer: Any, rows: int) -> pl.DataFrame:
 
 
 def narrow(operator: Operator, answer: Any, rows: int) -> pl.DataFrame:
-    """The narrow table that `keys` makes: a `group` a row, and what decides."""
+    """The narrow table that `keys` makes: a `group` a row, and what decides.
+
+    With a column `row` of its own, the place in the batch that each row is about, it has as many rows as it likes, and no group.
+    """
+    if isinstance(answer, pl.DataFrame) and "row" in answer.columns:
+        return _with_columns(operator, answer, {"row": pl.Int64}, "row is the place in the batch of the row it is about")
     _frame(operator, answer, rows, "return a frame with a row for each row of the batch")
     return _with_columns(operator, answer, {"group": pl.UInt64}, "group is a 64-bit key, such as negforge.rng.hash64 makes")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -148,7 +149,7 @@ def _kept(folder: Path | Kept) -> Kept:
 def refuse_kinds(sources: list[Source], kind: Kind) -> None:
     """Raise InputError for a source that negforge wrote as another kind."""
     for source in sources:
-        if source.kind and source.kind != kind.name:
+        if source.kind and not kind.takes(source.kind):
             raise InputError(f"{source.name} is a table of {source.kind}, not of {kind.name}", mend=f"make {kind.name} of it first")
 
 
@@ -389,8 +390,26 @@ def limited(table: Input, limit: int | None) -> Input:
 
 def side_table(kind: type[Table], spec: str | pl.DataFrame, folder: Path | Kept, limit_bytes: int) -> Table:
     """A side input, read as often as wanted, with the digest of its content."""
-    opened = open_input(sources_of([spec]), kind.kind, folder, limit_bytes=limit_bytes, twice=True)
-    return table_of(kind, opened)
+    sources = sources_of([spec])
+    refuse_kinds(sources, kind.kind)
+    found, sources = _one_kind(kind.kind, sources) if kind.kind.either else (kind.kind, sources)
+    return table_of(kind, open_input(sources, found, folder, limit_bytes=limit_bytes, twice=True))
+
+
+def _one_kind(kind: Kind, sources: list[Source]) -> tuple[Kind, list[Source]]:
+    """Of which of several kinds sources are: as negforge wrote them, else by their columns."""
+    first = sources[0]
+    names = [source.kind for source in sources]
+    if first.kind:
+        return next(one for one in kind.either if one.name == names[0]), sources
+    frames = first.batches(1 << 16)
+    head = next(frames, pl.DataFrame())
+    found = [one for one in kind.either if {*one.identity} <= {*head.columns}]
+    if not found:
+        needs = " or ".join(listed(one.identity) for one in kind.either)
+        raise InputError(f"{first.name} is no table of {kind.name}", f"it has {listed(head.columns)}", f"it needs {needs}")
+    again = replace(first, batches=lambda _: itertools.chain([head], frames))
+    return found[0], [again if first.once else first, *sources[1:]]
 
 
 def table_of(kind: type[Table], opened: Input) -> Table:
@@ -398,7 +417,7 @@ def table_of(kind: type[Table], opened: Input) -> Table:
     total = 0
     for frame in opened.live(1 << 16):
         if frame.height:
-            total += rng.total128(_whole_rows(frame, kind.kind))
+            total += rng.total128(_whole_rows(frame, opened.kind))
     return kind(reader=opened.live, digest=f"{total % (1 << 128):032x}")
 
 

@@ -235,7 +235,7 @@ def _reference(key: str, spec: str, kind: Kind | None, operator: Operator, earli
         return [UsageError(f"key '{key}': '{spec}' names no earlier stage", f"earlier: {listed(earlier) or 'none'}", mend)]
     step = earlier[name]
     makes = step.stage.operator.makes if step is not None else kind
-    if step is not None and (makes is None or kind is None or makes.name != kind.name):
+    if step is not None and (makes is None or kind is None or not kind.takes(makes.name)):
         wanted = kind.name if kind is not None else "files"
         made = makes.name if makes is not None else "a trainer's layout"
         return [UsageError(f"key '{key}': '{spec}' makes {made}, not {wanted}", mend="name a stage that does")]

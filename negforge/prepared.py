@@ -52,6 +52,13 @@ def accepts(function: Callable[..., Any], offered: Mapping[str, Any]) -> dict[st
     return {name: value for name, value in offered.items() if name in names}
 
 
+def explained(operator: Operator, options: Mapping[str, Any]) -> dict[str, str]:
+    """What follows from an operator's options, in words, as its `explain` says: for the report, the manifest and the manual."""
+    explain = getattr(operator.module, "explain", None)
+    found: dict[str, str] = {} if explain is None or operator.tree.foreign else explain(**accepts(explain, options))
+    return found
+
+
 def prepare(
     operator: Operator,
     options: dict[str, Any],

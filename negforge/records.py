@@ -57,6 +57,7 @@ class Kind:
 
     identity: the columns a row's own id is made of when the source brings none. clusters: the column whose equal values
     belong together. digest: the columns of `rows_digest`. families: prefixes of reserved column names, with their type.
+    either: of a side input that may be of any of several kinds, these.
     """
 
     name: str
@@ -66,6 +67,11 @@ class Kind:
     clusters: str = "id"
     digest: tuple[str, ...] = ()
     families: tuple[tuple[str, str, str], ...] = ()
+    either: tuple[Kind, ...] = ()
+
+    def takes(self, name: str) -> bool:
+        """Whether a table of the kind of that name is one of this."""
+        return name in {self.name, *(kind.name for kind in self.either)}
 
     def column(self, name: str) -> Column | None:
         """The declaration of a column, families included, or None for a column the kind does not know."""
@@ -293,6 +299,7 @@ NEGATIVES = Kind(
         ("verdict_", "text", "A verifier's verdict: negative, positive or unknown."),
     ),
 )
+EVALUATION = Kind("pairs or corpus", "Texts that a model is evaluated on.", (), (), either=(PAIRS, CORPUS))
 KINDS = {kind.name: kind for kind in (PAIRS, CORPUS, TRIPLES, CONCEPTS, GRAPHS, ANSWERS, NEGATIVES)}
 
 
@@ -392,6 +399,12 @@ class Negatives(Table):
     """Rows of `negatives`."""
 
     kind = NEGATIVES
+
+
+class Evaluation(Table):
+    """Rows of `pairs` or of `corpus`, as a side input: of what there is, their anchors, positives or full texts."""
+
+    kind = EVALUATION
 
 
 TABLES: dict[str, type[Table]] = {cls.__name__: cls for cls in (Pairs, Corpus, Triples, Concepts, Graphs, Answers, Negatives)}

@@ -160,7 +160,8 @@ class Report:
     """A finished stage: its name, counts, seconds, and where its rows are.
 
     skipped: a run before made it, and nothing it depends on has changed; counts and seconds are of that run. resumed: of the
-    input's rows, those that a run which was broken off had done. makes_ids: the source brought none.
+    input's rows, those that a run which was broken off had done. makes_ids: the source brought none. explained: what follows from
+    the options, in words.
     """
 
     stage: str
@@ -170,6 +171,7 @@ class Report:
     skipped: bool = False
     resumed: int = 0
     makes_ids: bool = False
+    explained: Mapping[str, str] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
         """The report as one JSON document."""
@@ -184,6 +186,7 @@ class Report:
             "rows": outcome.rows,
             "dropped_rows": outcome.dropped,
             "counts": self.counts,
+            **({"explained": dict(self.explained)} if self.explained else {}),
             **outcome.digests,
             "seconds": round(self.seconds, 3),
         }
@@ -204,6 +207,7 @@ class Report:
             lines.append(f"anchors with fewer than --at-least: {left['short']:,}, which lack {counted(left['missing'], 'negative')}")
         if counts.get("noted"):
             lines.append("rows that stay all the same: " + reasons(counts["noted"]))
+        lines += [f"{name}: {words}" for name, words in self.explained.items()]
         if counts.get("labels"):
             lines.append("labels of the kept rows: " + reasons(counts["labels"]))
         for name, values in counts.get("scores", {}).items():

@@ -29,6 +29,7 @@ _LANES = (
 _NULL = (np.uint64(0x6E756C6C00000001), np.uint64(0x6E756C6C00000002))
 _WORDS_AT_ONCE = 1 << 16  # keeps the temporaries in the processor's cache
 _MASK = (1 << 64) - 1
+_FIRST_BYTES = np.array([(1 << (8 * size)) - 1 for size in range(9)], dtype=np.uint64)
 _LAST = (1 << 63) - 1
 _HEX = np.frombuffer(b"".join(b"%02x" % byte for byte in range(256)), dtype=np.uint8).reshape(256, 2)
 
@@ -199,6 +200,28 @@ def negative_ids(source_ids: pl.Series, *, operator: str, options_digest: str, s
 def hash64(texts: pl.Series) -> U64:
     """A 64-bit hash of each text: what shards, partitions and keys are made of."""
     return _byte_lanes(texts.cast(pl.String), 1)[0]
+
+
+def text_bytes(texts: pl.Series) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """The bytes of all texts, and n + 1 offsets between which each text lies. Null is as the empty text."""
+    data, offsets = _buffers(texts.cast(pl.String).fill_null("").rechunk().to_arrow())
+    return data, offsets
+
+
+def slices64(data: NDArray[np.uint8], starts: NDArray[np.int64], ends: NDArray[np.int64]) -> U64:
+    """A 64-bit hash of each slice of the bytes, wherever it lies: made for words, of which most have eight bytes or fewer."""
+    padded = np.zeros(data.size + 8, dtype=np.uint8)
+    padded[:-8] = data
+    windows: U64 = np.ndarray((padded.size - 7,), dtype="<u8", buffer=padded.data, strides=(1,))
+    left = ends - starts
+    hashes = mix((windows[starts] & _FIRST_BYTES[np.minimum(left, 8)]) * _GOLDEN)
+    some = np.flatnonzero(left > 8)
+    begin, left = starts[some] + 8, left[some] - 8
+    while len(some):  # the next eight bytes of those that have more
+        hashes[some] = mix((windows[begin] & _FIRST_BYTES[np.minimum(left, 8)]) * _GOLDEN + hashes[some])
+        more = np.flatnonzero(left > 8)
+        some, begin, left = some[more], begin[more] + 8, left[more] - 8
+    return hashes
 
 
 def place_keys(positions: pl.Series) -> U64:

@@ -46,7 +46,7 @@ from negforge.journal import Journal, Kept, Made, Result
 from negforge.labels import column_of, labelled, standing, without_refuted
 from negforge.layouts import known_right
 from negforge.options import Settings, check, settings_of
-from negforge.prepared import Prepared, prepare, recorded
+from negforge.prepared import Prepared, explained, prepare, recorded
 from negforge.progress import Progress
 from negforge.records import DROP_NAMES, NEGATIVES, Kind, Negatives, Pairs, Table, check_collisions, conform
 from negforge.registry import Operator
@@ -139,7 +139,8 @@ def run_stage(
             raise
         finally:
             progress.close()
-    return Report(stage.operator.title, counts, outcome, time.monotonic() - begun, makes_ids=run.makes_ids)
+    words = run.entry.get("explained", {})
+    return Report(stage.operator.title, counts, outcome, time.monotonic() - begun, makes_ids=run.makes_ids, explained=words)
 
 
 def _beside(stage: Stage) -> dict[str, str]:
@@ -401,6 +402,7 @@ class _Run:
             "seed": self.settings.seed,
             **({"limit": self.settings.limit} if self.settings.limit else {}),
             **({"rename": self.settings.rename} if self.settings.rename else {}),
+            **({"explained": words} if (words := explained(self.operator, self.stage.options)) else {}),
             **more,
             **self._third_party(more.get("verifiers", [])),
         }
@@ -600,13 +602,14 @@ class _Run:
     # -- dedupe ----------------------------------------------------------------------------------------------------
 
     def _table(self, table: Input, prepared: Prepared) -> Iterator[pl.DataFrame]:
-        """A narrow table of all kept rows is decided on, group by group; a second pass applies the decisions."""
+        """A narrow table of all kept rows is decided on, group by group or as a whole; a second pass applies the decisions."""
         source = limited(table, self.settings.limit)
+        whole = "scratch" in inspect.signature(self.operator.function).parameters
         with self._kept("decisions") as kept:
             decided = Spool(kept.path / "decided.arrow", kept.note["rows"] if kept.note is not None else 0)
             if kept.note is None:
-                for frame in self._decided(prepared, source):
-                    decided.add(frame)
+                for answer in self._decided_whole(prepared, source) if whole else self._decided(prepared, source):
+                    decided.add(answers.decisions(self.operator, answer))
                 decided.close()
                 kept.leave({"rows": decided.rows})
         decisions = Decisions(self.scratch, self.limit_bytes)
@@ -614,19 +617,28 @@ class _Run:
             decisions.add(frame)
         yield from self._apply(source, decisions)
 
-    def _decided(self, prepared: Prepared, source: Input) -> Iterator[pl.DataFrame]:
+    def _narrow(self, prepared: Prepared, source: Input) -> Iterator[pl.DataFrame]:
+        """The narrow table in frames, each row with the number of the row it is about, among all kept ones."""
+        done = 0
+        for keys, counts in self._over(functools.partial(keys_of, prepared), source.live(self._rows_a_batch()), workers=1):
+            row = keys["row"] if "row" in keys.columns else pl.Series("row", np.arange(keys.height), dtype=pl.Int64)
+            yield keys.with_columns(row + done)
+            done += counts.seen
+            self.progress.phase(f"comparing, {counted(done, 'row')}")
+
+    def _decided(self, prepared: Prepared, source: Input) -> Iterator[Any]:
         from negforge.engine import Partitioner
 
         narrow = Partitioner(self.scratch / "narrow", min(self.limit_bytes, NARROW_BYTES))
-        done = 0
-        for keys, _ in self._over(functools.partial(keys_of, prepared), source.live(self._rows_a_batch()), workers=1):
-            rows = keys.with_columns(pl.Series("row", np.arange(done, done + keys.height), dtype=pl.Int64))
-            narrow.add(rows.drop("group"), keys["group"].to_numpy())
-            done += keys.height
-            self.progress.phase(f"comparing, {counted(done, 'row')}")
+        for keys in self._narrow(prepared, source):
+            narrow.add(keys.drop("group"), keys["group"].to_numpy())
         for part, group in narrow.parts():
-            answer = prepared.call(self.operator.function, Negatives(part.with_columns(pl.Series("group", group))))
-            yield answers.decisions(self.operator, answer)
+            yield prepared.call(self.operator.function, Negatives(part.with_columns(pl.Series("group", group))))
+
+    def _decided_whole(self, prepared: Prepared, source: Input) -> Iterator[Any]:
+        """By an operator whose rows have several keys each: it reads the narrow table once, to its end, and keeps what it needs."""
+        given = {"scratch": self._folder("narrow"), "max_memory": self.memory}
+        yield from prepared.call(self.operator.function, Negatives(reader=lambda _: self._narrow(prepared, source)), **given)
 
     def _apply(self, source: Input, decisions: Decisions) -> Iterator[pl.DataFrame]:
         before: list[pl.DataFrame] = []
@@ -734,7 +746,7 @@ def map_batch(prepared: Prepared, frame: pl.DataFrame) -> tuple[pl.DataFrame, Co
     """A batch of kept rows through a score, a verifier or a filter."""
     operator = prepared.operator
     answer = prepared.call(operator.function, Negatives(frame))
-    if operator.verb == "filter":
+    if operator.verb in ("filter", "dedupe"):
         made, counts = _with_drops(operator.title, frame, answers.drop_block(operator, answer, frame.height))
         if operator.declares.scope == "anchor" and prepared.options.get("at_least") is not None:
             _left(made, prepared.options["at_least"], counts)
@@ -781,5 +793,6 @@ def export_batch(prepared: Prepared, labels: set[str], frame: pl.DataFrame) -> t
 
 
 def keys_of(prepared: Prepared, frame: pl.DataFrame) -> tuple[pl.DataFrame, Counts]:
-    """The narrow table of a batch of kept rows, row for row, that a stage of table scope decides on."""
-    return answers.narrow(prepared.operator, prepared.call(prepared.operator.keys, Negatives(frame)), frame.height), Counts()
+    """The narrow table of a batch of kept rows that a stage of table scope decides on. The counts say of how many rows it is."""
+    answer = prepared.call(prepared.operator.keys, Negatives(frame))
+    return answers.narrow(prepared.operator, answer, frame.height), Counts(seen=frame.height)

@@ -12,6 +12,7 @@ from typing import Any
 
 from negforge.errors import UsageError
 from negforge.options import declared_options, json_schema, metavar, plain_shape
+from negforge.prepared import explained
 from negforge.registry import Operator
 from negforge.report import document, preview, printable, printed, reasons
 
@@ -106,7 +107,11 @@ def manual(operator: Operator) -> str:
 
     command = command_of(operator, lambda *_: 0)
     page: str = command.get_help(command.context_class(command, info_name=f"negforge {operator.title}", **command.context_settings))
-    return page + "\n"
+    defaults = {name: option.default for name, option in operator.options().items()}
+    follows = [line for name, words in explained(operator, defaults).items() for line in wrapped(f"{name}: {words}", 2)]
+    told, head, line = page.rpartition("Example:\n")
+    more = "\n".join(["What follows from the defaults:", *follows, "", ""]) if follows else ""
+    return f"{told}{more}{head}{line}\n"
 
 
 def reflowed(doc: str, columns: int) -> str:
@@ -167,7 +172,7 @@ def example(operator: Operator) -> str:
     words = [f"negforge {operator.title}"]
     reads = str(operator.declared.get("reads", "")).lower()
     words.append("FOLDER" if operator.reads_folder else f"{reads}.parquet" if reads else "FILE")
-    words += [f"--{side.replace('_', '-')} {kind.kind.name}.parquet" for side, kind in operator.sides.items()]
+    words += [f"--{side.replace('_', '-')} {(kind.kind.either or (kind.kind,))[0].name}.parquet" for side, kind in operator.sides.items()]
     for name, parameter in declared_options(operator).items():
         if parameter.default is parameter.empty:
             words.append(f"--{name.replace('_', '-')} {_plausible(shapes[name])}")

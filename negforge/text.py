@@ -163,6 +163,14 @@ def normalised(texts: pl.Series, *, language: str = "en") -> pl.Series:
     return texts
 
 
+def is_plain(texts: pl.Series, *, language: str = "en") -> pl.Series:
+    """Say in which texts `normalised` changes case, blanks and sentence punctuation, and nothing else. None of `language` "code" is."""
+    plain = (texts.str.len_bytes() == texts.str.len_chars()) & (language != "code")
+    if language not in LANGUAGES_WITH_NUMBER_WORDS:
+        return plain
+    return plain & ~texts.str.to_lowercase().str.contains(_NUMBER_WORD)
+
+
 def _changed(texts: pl.Series, rows: pl.Series, change: Callable[[pl.Series], pl.Series]) -> pl.Series:
     """Return the texts with `change` applied where `rows` is true, and to no other row."""
     where = rows.arg_true()

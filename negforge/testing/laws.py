@@ -19,7 +19,7 @@ from negforge import plugins, registry
 from negforge.errors import UsageError
 from negforge.labels import labelled
 from negforge.options import Settings, declared_options, field_of, json_schema, plain_shape
-from negforge.records import DROP_NAMES, NEGATIVES, PAIRS, Corpus, Pairs, Table, conform
+from negforge.records import DROP_NAMES, NEGATIVES, PAIRS, Corpus, Evaluation, Pairs, Table, conform
 from negforge.registry import Operator
 
 _SHIPPED = Path(__file__).parent / "sample"
@@ -79,7 +79,7 @@ def law(*verbs: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
 
 def sides(operator: Operator, corpus: pl.DataFrame, pairs: pl.DataFrame) -> dict[str, Any]:
     """A table for each side input."""
-    tables: dict[type[Table], pl.DataFrame] = {Corpus: corpus, Pairs: pairs}
+    tables: dict[type[Table], pl.DataFrame] = {Corpus: corpus, Pairs: pairs, Evaluation: pairs.tail(3)}
     return {name: tables[kind] for name, kind in operator.sides.items()}
 
 
