@@ -1,7 +1,7 @@
 """Score the negative by the part of the anchor it is nearest to: the greatest similarity to any span of 1 to 6 of its words.
 
 A right answer to one part of an anchor hides behind a low similarity to the whole: `maintains Java services and trains staff`
-is far from `teach employees`, its last two words are not. A long candidate is compared sentence by sentence.
+is far from `train employees`, its last three words are not. A long candidate is compared sentence by sentence.
 - `score_span`: the negative; `score_span_positive`: this row's positive; `score_span_weakest`: the least of the anchor's
   positives. Cosines from -1 to 1, null where a text has no word.
 - `span_matched`: the words of the anchor that the negative is nearest to, so that a person sees why.
