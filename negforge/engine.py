@@ -418,7 +418,7 @@ def ordered_map(function: Callable[[In], Out], items: Iterable[In], workers: int
         raise NegforgeError(
             "a worker process was killed",
             "the operating system may have run out of memory",
-            "try fewer --workers or a smaller --batch-size; a script calls negforge below if __name__ == \"__main__\":",
+            'try fewer --workers or a smaller --batch-size; a script calls negforge below if __name__ == "__main__":',
         ) from error
     except BaseException:
         _end(pool)
