@@ -97,7 +97,8 @@ class Group(TyperGroup):
         names = self.list_commands(ctx)
         if args[0] not in names and not ctx.resilient_parsing:
             known = [] if ctx.parent else [one.title for one in registry.every_operator() if args[0] in (one.name, *one.name.split("."))]
-            usual = f"{ctx.command_path} {known[0]}" if known else f"{ctx.command_path} --help lists them"
+            meant = [one for one in known if args[0] == one.split(" ")[1].rpartition(".")[2]] or known[:1]
+            usual = " or ".join(f"{ctx.command_path} {one}" for one in meant) or f"{ctx.command_path} --help lists them"
             mend = f"did you mean {usual}?" if known else did_you_mean(args[0], names, usual)
             raise UsageError(f"there is no command '{ctx.command_path} {args[0]}'", f"commands: {listed(names, 30)}", mend)
         return super().resolve_command(ctx, args)

@@ -263,7 +263,8 @@ def find(verb: str, name: str) -> Operator:
     if name in known:
         return known[name].usable()
     for other in VERBS:
-        if name in operators(other):
+        # Whoever types the last part of one of this verb's names means that one.
+        if name in operators(other) and not any(one.rpartition(".")[2] == name for one in known):
             raise UsageError(f"'{name}' is not an operator of {verb}", f"it belongs to {other}", f"type negforge {other} {name}")
     mend = _nearest(name, known) or "negforge operators lists them all"
     where = "; ".join([f"{verb} has {listed(known) or 'none yet'}", *plugins.missing()])
@@ -273,7 +274,7 @@ def find(verb: str, name: str) -> Operator:
 def named(name: str) -> list[Operator]:
     """The operators of that name, with its verb, without, or by its last part; UsageError with the nearest name if none is."""
     every = every_operator()
-    found = [one for one in every if name in (one.name, one.title)] or [one for one in every if name == one.name.rpartition(".")[2]]
+    found = [one for one in every if name == one.title or name in (one.name, one.name.rpartition(".")[2])]
     if not found:
         mend = _nearest(name, [one.title if " " in name else one.name for one in every])
         raise UsageError(f"there is no operator '{name}'", mend=mend or "negforge operators lists them")

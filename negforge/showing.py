@@ -135,7 +135,7 @@ _AS_IT_IS = "\b"  # Click leaves the lines of such a paragraph alone
 
 
 def _filled(block: str, columns: int) -> str:
-    return "\n".join(textwrap.fill(item, columns, subsequent_indent="  ") for item in block.split("\n"))
+    return "\n".join(textwrap.fill(item, columns, subsequent_indent="  ", break_on_hyphens=False) for item in block.split("\n"))
 
 
 def facts(operator: Operator) -> list[tuple[str, str]]:

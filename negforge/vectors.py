@@ -208,9 +208,8 @@ def space(
     inputs: the whole input, read once or twice. columns: of its texts beside the anchor, to be encoded. Raises UsageError where
     neither a model nor vectors are given, or both, and InputError for vectors that cannot be compared.
     """
-    if (model is None) == (corpus_vectors is None and anchor_vectors is None):
-        both = "both a model and vectors are given" if model is not None else "neither a model nor vectors are given"
-        raise UsageError(both, mend="pass --model, or --corpus-vectors and --anchor-vectors")
+    if model is not None and not (corpus_vectors is None and anchor_vectors is None):
+        raise UsageError("both a model and vectors are given", mend="pass --model, or --corpus-vectors and --anchor-vectors")
     record: dict[str, str] = {}
     if model is None:
         if corpus_vectors is None or anchor_vectors is None:

@@ -409,9 +409,9 @@ def test_text_on_a_terminal_cannot_steer_it(form: str, tmp_path: Path) -> None:
     ("words", "mend"),
     [
         ("mine", "did you mean negforge generate mine."),
-        ("bm25", "did you mean negforge generate mine.bm25?"),
+        ("bm25", "did you mean negforge generate mine.bm25 or negforge score bm25?"),
         ("generat", "did you mean generate?"),
-        *((one.name, f"did you mean negforge {one.title}?") for one in registry.our_operators() if one.name not in registry.VERBS),
+        *((one.name, f"negforge {one.title}") for one in registry.our_operators() if one.name not in registry.VERBS),
         ("filter top --where", "did you mean negforge filter where?"),
     ],
 )

@@ -361,11 +361,19 @@ def test_decisions_come_back_to_their_rows(data: st.DataObject, limit: int) -> N
     size = data.draw(st.integers(0, 40))
     chosen = data.draw(st.lists(st.integers(0, max(size - 1, 0)), unique=True, max_size=size))
     decisions = Decisions(Path(tempfile.mkdtemp()), limit)
-    schema = {"row": pl.Int64, "drop_reason": pl.String, "drop_value": pl.String}
+    schema = {"row": pl.Int64, "drop_reason": pl.String, "drop_value": pl.String, "note": pl.String}
     while chosen:
         portion, chosen = chosen[:3], chosen[3:]
         decisions.add(
-            pl.DataFrame({"row": portion, "drop_reason": ["r"] * len(portion), "drop_value": [str(row) for row in portion]}, schema=schema)
+            pl.DataFrame(
+                {
+                    "row": portion,
+                    "drop_reason": ["r"] * len(portion),
+                    "drop_value": [str(row) for row in portion],
+                    "note": [None] * len(portion),
+                },
+                schema=schema,
+            )
         )
         data.draw(st.none())
     decided = {int(value) for frame, found in windows(decisions, size, data) for value in found["drop_value"].to_list()}
@@ -382,7 +390,7 @@ def windows(decisions: Decisions, size: int, data: st.DataObject) -> Iterator[tu
         start += step
     start = 0
     for frame, found in decisions.windows(iter(frames)):
-        assert found.schema == {"row": pl.Int64, "drop_reason": pl.String, "drop_value": pl.String}
+        assert found.schema == {"row": pl.Int64, "drop_reason": pl.String, "drop_value": pl.String, "note": pl.String}
         assert found["row"].is_sorted()
         for row, value in found.select("row", "drop_value").rows():
             assert 0 <= row < frame.height

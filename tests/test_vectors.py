@@ -216,7 +216,7 @@ def test_a_model_or_vectors_but_not_both(model: str, tmp_path: Path) -> None:
     """Neither, both, and vectors of one side alone are faults of the command."""
     texts = str(table(TEXTS, tmp_path / "c.parquet"))
     for given, what in (
-        ({}, "neither a model nor vectors"),
+        ({}, "is given none of --model, --corpus-vectors"),
         ({"model": model, "corpus_vectors": texts}, "both a model and vectors"),
         ({"corpus_vectors": texts}, "vectors of the anchor are missing"),
     ):

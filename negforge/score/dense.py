@@ -22,7 +22,9 @@ from negforge.contract import Declares
 from negforge.records import Batches, Negatives
 from negforge.vectors import AnchorVectors, CorpusPrompt, CorpusVectors, Model, Prompt, Similarity, Space, space
 
-DECLARES = Declares(version=1, scope="anchor", reads=Negatives, cost="model", least_rows=1024)
+DECLARES = Declares(
+    version=1, scope="anchor", reads=Negatives, cost="model", any_of=("model", "corpus_vectors", "anchor_vectors"), least_rows=1024
+)
 
 
 def prepare(

@@ -33,6 +33,7 @@ DECLARES = Declares(
     opposition="unrelated",
     evidence=("not-known-positive",),
     verifiers=("known-positive",),
+    any_of=("model", "corpus_vectors", "anchor_vectors"),
     least_rows=1024,
 )
 

@@ -34,6 +34,7 @@ DECLARES = Declares(
     evidence=("not-known-positive",),
     verifiers=("known-positive",),
     fixed={"k1": 1.2, "b": 0.75, "rrf": 60},
+    any_of=("model", "corpus_vectors", "anchor_vectors"),
     least_rows=1024,
 )
 _RRF = 60

@@ -154,5 +154,5 @@ def test_command_line(tmp_path: Path, model: str, pairs: pl.DataFrame, corpus: p
     assert "it/s" not in result.stderr
     result = CliRunner().invoke(app, line[:-2])
     assert result.exit_code == 2
-    assert "neither a model nor vectors are given" in result.stderr
+    assert "is given none of --model, --corpus-vectors" in result.stderr
     assert "--model" in result.stderr
