@@ -9,8 +9,8 @@ One record an anchor, with all its positives (the trainer takes the first, or on
 best first, each text once; an anchor without negatives has none, since Automodel refuses it. An id is the text's in the corpus,
 else the digest of the text. `score` is there where `--scores` names one; a score is always a number. Ids and lineage lie row for row
 in a `provenance` table beside the file.
-Source: NeMo Automodel 0.7.0, `retrieval_dataset`, `retrieval_dataset_inline` and the recipe `mine_hard_negatives`;
-NVIDIA-NeMo/Automodel#2906 (short queries got rejected texts, scored -Infinity).
+Source: NVIDIA-NeMo/Automodel#2906 (short queries got rejected texts, scored -Infinity); NeMo Automodel 0.7.0, `retrieval_dataset`,
+`retrieval_dataset_inline` and the recipe `mine_hard_negatives`.
 """
 
 from __future__ import annotations
