@@ -15,12 +15,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import JsonValue
 
 from negforge import rng
 from negforge.corpus import file_digest
 from negforge.errors import InputError, RemoteError, UsageError, near
 
 F32 = NDArray[np.float32]
+ENCODES: dict[str, JsonValue] = {"format": "encoder"}  # what the schema of an option says that names one
 _PROBE = "A text whose vector tells one model from another."
 _KEY = "OPENAI_API_KEY"
 _ROWS_A_REQUEST = 256

@@ -21,11 +21,12 @@ from typing import Any
 
 from negforge import registry, rng
 from negforge.corpus import cache_root, file_digest
-from negforge.encoders import Encoder
+from negforge.encoders import ENCODES, Encoder
 from negforge.engine import hold, storage
 from negforge.errors import InputError, NegforgeError, UsageError
 from negforge.journal import Journal
-from negforge.options import UNRECORDED, settings_of, size_bytes
+from negforge.options import UNRECORDED, field_of, settings_of, size_bytes
+from negforge.registry import Operator
 from negforge.report import Report
 from negforge.runner import Stage
 from negforge.sinks import Outcome, write_atomically
@@ -90,11 +91,12 @@ def stage_key(stage: Stage, outputs: Iterable[Path] = ()) -> str | None:
     named = {side: input_digest(spec, outputs) for side, spec in stage.sides.items()}
     read = [input_digest(spec, outputs) for spec in stage.inputs]
     files = {name: _file_option(value) for name, value in stage.options.items() if _paths(value)}
-    if (model := stage.options.get("model")) is not None:  # a folder whose checkpoint changes, a server that takes another one
-        try:
-            files["model"] = Encoder(model).fingerprint
-        except NegforgeError:  # the stage itself says what is wrong with it
-            files["model"] = None
+    for name in encoders_of(operator):  # a folder whose checkpoint changes, a server that takes another one
+        if (model := stage.options.get(name)) is not None:
+            try:
+                files[name] = Encoder(model).fingerprint
+            except NegforgeError:  # the stage itself says what is wrong with it
+                files[name] = None
     if None in (*named.values(), *read, *files.values()):
         return None
     settings = stage.settings.model_dump(mode="json")
@@ -125,6 +127,11 @@ def _file_option(value: Any) -> str | None:
     """The digest of what an option's files hold, or None where one cannot be read."""
     found = [input_digest(str(one)) for one in _paths(value)]
     return None if None in found else rng.json_digest(found)
+
+
+def encoders_of(operator: Operator) -> list[str]:
+    """The options that name an encoder, which is known by what it is and not by its name."""
+    return [name for name, one in operator.options().items() if field_of(one.annotation).json_schema_extra == ENCODES]
 
 
 # -- stages that were made before --------------------------------------------------------------------------------------

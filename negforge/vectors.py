@@ -26,7 +26,7 @@ from pydantic import Field
 
 from negforge import rng
 from negforge.corpus import CorpusStore, cache_root, cached, file_digest
-from negforge.encoders import F32, Encoder
+from negforge.encoders import ENCODES, F32, Encoder
 from negforge.engine import Partitioner, evenly, hold, storage
 from negforge.errors import InputError, UsageError
 from negforge.records import Batches, Corpus
@@ -38,6 +38,7 @@ Model = Annotated[
     Field(
         description="What encodes: a folder or a Hub name of sentence-transformers or model2vec, or http://HOST/v1#MODEL.",
         examples=["./all-MiniLM-L6-v2"],
+        json_schema_extra=ENCODES,
     ),
 ]
 Prompt = Annotated[str, Field(description="What the encoder is given before each anchor, such as `query: `.")]
@@ -131,10 +132,10 @@ class _Opened:
         self.shards = []
         high, low = [np.zeros(0, np.uint64)], [np.zeros(0, np.uint64)]
         for path in sorted(folder.glob(f"*{_KEYS}")):
-            keys = np.load(path, allow_pickle=False)
+            keys, rows = _shard_of(path)
             high.append(keys[0])
             low.append(keys[1])
-            self.shards.append(np.load(path.with_name(path.name.removesuffix(_KEYS) + _ROWS), mmap_mode="r", allow_pickle=False))
+            self.shards.append(rows)
         self.keys = _Keys(np.concatenate(high), np.concatenate(low))
         self.starts = np.cumsum([0, *(len(one) for one in self.shards)])
         self.dimensions = int(self.shards[0].shape[1]) if self.shards else 0
@@ -255,10 +256,7 @@ def encoded(encoder: Encoder, texts: Iterable[pl.Series], scratch: Path, limit_b
         folder.mkdir(parents=True, exist_ok=True)
         lock = hold(folder / "lock")
     try:
-        for path in folder.iterdir():  # of one who was killed
-            whole = path.name == "lock" or path.name.endswith(_KEYS) or path.with_name(path.name.removesuffix(_ROWS) + _KEYS).exists()
-            if not whole:
-                path.unlink()
+        _swept(folder)
         known = _Opened(folder).keys
         parts = Partitioner(scratch, limit_bytes)
         for some in texts:
@@ -271,6 +269,29 @@ def encoded(encoder: Encoder, texts: Iterable[pl.Series], scratch: Path, limit_b
         os.close(lock)
     _open.cache_clear()
     return folder
+
+
+def _swept(folder: Path) -> None:
+    """Remove what a kill or a harm left: vectors without keys, and shards that cannot be read; their texts are encoded again."""
+    for path in [*folder.iterdir()]:
+        if not path.name.endswith((_KEYS, "lock")) and not path.with_name(path.name.removesuffix(_ROWS) + _KEYS).exists():
+            path.unlink()
+    for path in [*folder.glob(f"*{_KEYS}")]:
+        try:
+            keys, rows = _shard_of(path)
+            whole = keys.shape == (2, len(rows)) and keys.dtype == np.uint64 and rows.dtype == np.float32 and rows.ndim == 2
+        except (OSError, ValueError, EOFError):
+            whole = False
+        if not whole:
+            _log.warning("%s is damaged and is made again", path)
+            path.unlink()
+            path.with_name(path.name.removesuffix(_KEYS) + _ROWS).unlink(missing_ok=True)
+
+
+def _shard_of(keys: Path) -> tuple[rng.U64, F32]:
+    """A shard's keys, and its vectors, memory-mapped."""
+    rows = keys.with_name(keys.name.removesuffix(_KEYS) + _ROWS)
+    return np.load(keys, allow_pickle=False), np.load(rows, mmap_mode="r", allow_pickle=False)
 
 
 def _distinct(parts: Partitioner) -> Iterator[pl.DataFrame]:
@@ -354,14 +375,14 @@ def _write_npy(path: Path, ids: Path, folder: Path) -> None:
     with storage(folder):
         (folder / f"0{_ROWS}").symlink_to(path.resolve())
         np.save(folder / f"0{_KEYS}", np.stack(rng.strings128(pl.Series(names, dtype=pl.String))), allow_pickle=False)
+    _each_once(folder, path)
 
 
 def _write_table(path: Path, folder: Path) -> None:
     """Copy a table's vectors into shards. One that has both an id and a text is known by its id."""
     from negforge.tables import open_sources
 
-    width = number = 0
-    seen: list[rng.U64] = []
+    width = number = done = 0
     for source in open_sources(str(path)):
         for frame in source.batches(_ROWS_A_COPY):
             by = next((name for name in ("id", "_id", "text") if name in frame.columns), None)
@@ -373,17 +394,18 @@ def _write_table(path: Path, folder: Path) -> None:
             keys = frame[by].cast(pl.String)
             rows = _numbers(frame["vector"], keys, str(path), width)
             width = rows.shape[1]
-            _checked(rows, keys, str(path), folder)
+            _checked(rows, keys, str(path), folder, done)
+            done += frame.height
             if by == "text":
                 (folder / "by-text").touch()
             lanes = rng.strings128(keys)
-            seen.append(lanes[0])
             with storage(folder):
                 np.save(folder / f"{number:06d}{_ROWS}", rows, allow_pickle=False)
                 np.save(folder / f"{number:06d}{_KEYS}", np.stack(lanes), allow_pickle=False)
             number += 1
     if not number:
         raise InputError(f"{path} holds no vectors", mend="give a row for each text")
+    _each_once(folder, path)
 
 
 def _numbers(column: pl.Series, keys: pl.Series, path: str, width: int) -> F32:
@@ -406,18 +428,32 @@ def _numbers(column: pl.Series, keys: pl.Series, path: str, width: int) -> F32:
     return flat.cast(pl.Float32).to_numpy().reshape(-1, wanted)
 
 
-def _checked(rows: F32, keys: pl.Series, path: str, folder: Path) -> None:
-    """Raise InputError for a vector with NaN or infinity, and write down the first that is zero."""
+def _each_once(folder: Path, path: Path) -> None:
+    """Raise InputError where one id, or text, has two vectors; equal ones are one."""
+    opened = _Opened(folder)
+    keys = opened.keys
+    again = np.flatnonzero((keys.high[1:] == keys.high[:-1]) & (keys.low[1:] == keys.low[:-1]))
+    for start in range(0, len(again), _ROWS_A_COPY):
+        first, second = (keys.order[again[start : start + _ROWS_A_COPY] + step] for step in (0, 1))
+        other = np.flatnonzero((opened.take(first) != opened.take(second)).any(axis=1))
+        if len(other):
+            one, two = sorted((int(first[other[0]]) + 1, int(second[other[0]]) + 1))
+            raise InputError("one id has two vectors", f"{path}, rows {one:,} and {two:,}", "give each text its own id, or leave one out")
+
+
+def _checked(rows: F32, keys: pl.Series, path: str, folder: Path, done: int = 0) -> None:
+    """Raise InputError for a vector with NaN or infinity, and write down the first that is zero. done: rows before these."""
     for start in range(0, len(rows), _ROWS_A_COPY):
         part = np.asarray(rows[start : start + _ROWS_A_COPY], dtype=np.float32)
         sound = np.isfinite(part).all(axis=1)
         if not sound.all():
             row = start + int(np.flatnonzero(~sound)[0])
-            raise InputError("a vector holds NaN or infinity", f"{path}, row {row + 1}, of {keys[row]!r}", "mend or leave out the row")
+            where = f"{path}, row {done + row + 1:,}, of {keys[row]!r}"
+            raise InputError("a vector holds NaN or infinity", where, "mend or leave out the row")
         zero = ~part.any(axis=1)
         if zero.any() and not (folder / "zero").exists():
             row = start + int(np.flatnonzero(zero)[0])
-            (folder / "zero").write_text(f"row {row + 1}, of {keys[row]!r}", encoding="utf-8")
+            (folder / "zero").write_text(f"row {done + row + 1:,}, of {keys[row]!r}", encoding="utf-8")
 
 
 # -- the corpus in one piece -------------------------------------------------------------------------------------------

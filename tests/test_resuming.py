@@ -25,9 +25,11 @@ from negforge.engine import ordered_map
 from negforge.journal import Journal, Kept
 from negforge.pipeline import load, plan, run_steps
 from negforge.report import Counts, Report
+from negforge.runner import stage_of
 from negforge.store import Dataset
 from tests.children import negatives
 from tests.conftest import ROOT
+from tests.models import static_model
 from tests.shell import Children, call, good, run
 
 FILE = """
@@ -697,3 +699,32 @@ def test_a_plan_says_what_would_be_skipped_and_harms_nothing() -> None:
     assert "[best] filter top\n" in shown
     assert "  k            1      --set\n" in shown
     assert "rows in: about 240" in shown
+
+
+def test_a_stage_is_known_by_what_its_model_is(tmp_path: Path) -> None:
+    """A checkpoint trained anew in the old place is another one; the same one elsewhere is not."""
+    pairs = pl.DataFrame({"anchor": ["a"], "positive": ["b"]})
+    pairs.write_ndjson(tmp_path / "pairs.jsonl")
+    pl.DataFrame({"id": ["1"], "text": ["b"]}).write_ndjson(tmp_path / "corpus.jsonl")
+
+    def key(model: Path) -> str | None:
+        stage, faults = stage_of(
+            "generate mine.dense", [str(tmp_path / "pairs.jsonl")], {"corpus": str(tmp_path / "corpus.jsonl"), "model": str(model)}
+        )
+        assert stage is not None, faults
+        return resuming.stage_key(stage)
+
+    one, same, other = (static_model(tmp_path / name / "checkpoint", seed=seed) for name, seed in (("a", 1), ("b", 1), ("c", 2)))
+    assert None is not key(one) == key(same) != key(other)
+    before = key(one)
+    static_model(one, seed=3)
+    assert key(one) != before
+    shutil.rmtree(one)
+    assert key(one) is None  # the stage itself says what is wrong
+
+
+def test_only_what_is_declared_to_name_an_encoder_is_one() -> None:
+    """Any other option is looked for neither in folders nor on the Hub."""
+    assert resuming.encoders_of(registry.find("score", "span")) == ["model"]
+    assert all(resuming.encoders_of(one) == ["model"] for one in registry.our_operators() if "model" in one.options())
+    assert resuming.encoders_of(registry.find("score", "overlap")) == []

@@ -60,3 +60,15 @@ def test_inner_products_of_any_size_are_ordered() -> None:
     corpus[:60] = corpus[0] + np.linspace(0, 1e-3, 60, dtype=np.float32)[:, None]
     queries = vectors(20, 6, 32) * 50
     assert (best(queries, corpus, 25, corpus_rows=999).rows == by_hand(queries, corpus, 25)).all()
+
+
+def test_what_single_precision_cannot_tell_apart_is_ordered_by_double() -> None:
+    """300 texts whose scores differ by less than a product of blocks is off: none is missed and none stands out of place."""
+    draw = np.random.default_rng(7)
+    corpus = vectors(4000, 8, 64)
+    middle = corpus[0].astype(np.float64)
+    near = draw.permutation(4000)[:300]
+    corpus[near] = (middle + 2e-7 * draw.standard_normal((300, 64))).astype(np.float32)
+    queries = (middle + 0.3 * draw.standard_normal((8, 64))).astype(np.float32)
+    for block in (4000, 333):
+        assert (best(queries, corpus, 20, corpus_rows=block).rows == by_hand(queries, corpus, 20)).all()

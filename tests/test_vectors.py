@@ -174,6 +174,7 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "longer than the anchors'": ({key: [*one, 1.0] for key, one in TEXTS.items()}, "differ in length", "2 numbers"),
     "empty": ({"d1": []}, "a vector is empty", "d1"),
+    "NaN behind many": ({**{f"x{n}": [1.0, 0.0] for n in range(20_000)}, "d1": [float("nan"), 1.0]}, "NaN", "row 20,001"),
 }
 
 
@@ -302,3 +303,43 @@ def test_a_server_without_the_model(server: str) -> None:
     assert error.value.exit_code == 4
     with pytest.raises(NegforgeError, match="names no model"):
         negforge.run("generate mine.dense", PAIRS, corpus=CORPUS, model=server)
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".npy"])
+def test_one_id_with_two_vectors(suffix: str, tmp_path: Path) -> None:
+    """An error that names both rows; the same vector twice is one."""
+    ids = ["d1", "d2", "d3", "d4", "d2"]
+    for last, problem in (([0.3, 0.3], "rows 2 and 5"), (TEXTS["d2"], "")):
+        texts = tmp_path / f"c{suffix}"
+        rows = [*TEXTS.values(), last]
+        if suffix == ".npy":
+            np.save(texts, np.array(rows))
+            texts.with_suffix(".ids").write_text("\n".join(ids) + "\n", encoding="utf-8")
+        else:
+            pl.DataFrame({"id": ids, "vector": rows}).write_parquet(texts)
+        anchors = table(ANCHORS, tmp_path / "a.parquet")
+        if problem:
+            with pytest.raises(InputError, match="one id has two vectors") as error:
+                mined(anchors, texts)
+            assert problem in error.value.where
+        else:
+            assert mined(anchors, texts).height == 4
+
+
+@pytest.mark.parametrize("harm", ["rows cut", "rows gone", "keys cut", "keys of another number"])
+def test_a_damaged_shard_is_made_again(harm: str, model: str, asked: list[str], tmp_path: Path) -> None:
+    """What of the cache cannot be read costs an encoding, no traceback and no wrong vector."""
+    encoder = Encoder(model, prompt=f"{harm}: ")
+    folder = encode(encoder, ["deep lake", "old bridge"], tmp_path / "a").folder
+    rows, keys = next(folder.glob("*.rows.npy")), next(folder.glob("*.keys.npy"))
+    if harm == "rows gone":
+        rows.unlink()
+    elif harm == "keys of another number":
+        np.save(keys, np.load(keys)[:, :1])
+    else:
+        path = rows if harm == "rows cut" else keys
+        path.write_bytes(path.read_bytes()[:-9])
+    del asked[:]
+    found = encode(encoder, ["deep lake", "old bridge"], tmp_path / "b")
+    assert sorted(asked) == ["deep lake", "old bridge"]
+    assert found.take(pl.Series(["deep lake", "old bridge"]), None)[1].all()

@@ -1,10 +1,11 @@
 """Drop negatives that nearly repeat another one, and say which row stays and how near it is.
 
-Two texts are as near as the sets of three words in a row that they share: the Jaccard similarity, estimated by MinHash from 128
-numbers a text, after normalising (case, blanks, sentence punctuation, number words). A text below three words is one such set by
-itself; in scripts without blanks each character is a word. Bands are computed from --threshold, and the report tells what share of
-pairs of which similarity is found. Rows joined by near pairs are a cluster, of which one row stays: the one labelled `negative`
-with the lowest draw, then the lowest id, or by --keep the longest, or that of the best score; labels come first in any case.
+Two texts are as near as the sets of three words in a row that they share: the Jaccard similarity. MinHash finds which texts
+to compare; the sets themselves decide, of long texts their 128 least hashes. Texts are normalised first (case, blanks,
+sentence punctuation, number words). A text below three words is one such set by itself; in scripts without blanks each
+character is a word. Bands are computed from --threshold, and the report tells what share of pairs of which similarity is
+found. Rows joined by near pairs are a cluster, of which one row stays: the one labelled `negative` with the lowest draw, then
+the lowest id, or by --keep the longest, or that of the best score; labels come first in any case.
 The scope knows the roles: negatives are compared with those of the same pair, of the same anchor (the default), or of the whole
 table. They are not compared with anchors and positives, for a good negative is a near-copy of them by design; where it is not,
 --against positives drops near-copies of a positive of their own anchor as `near-positive`.

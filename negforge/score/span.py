@@ -27,7 +27,7 @@ from pydantic import Field
 
 from negforge import search
 from negforge.contract import Declares
-from negforge.encoders import Encoder
+from negforge.encoders import ENCODES, Encoder
 from negforge.records import Batches, Negatives
 from negforge.spans import sentences
 from negforge.text import CJK
@@ -60,6 +60,7 @@ def prepare(
         Field(
             description="What encodes: a folder or a Hub name of sentence-transformers or model2vec, or http://HOST/v1#MODEL.",
             examples=["./all-MiniLM-L6-v2"],
+            json_schema_extra=ENCODES,
         ),
     ],
     anchor_prompt: Prompt = "",

@@ -18,6 +18,7 @@ import polars as pl
 from pydantic import AfterValidator, Field
 
 from negforge.contract import Chosen, Declares, Refusal
+from negforge.errors import UsageError
 from negforge.lexical import Index, Tokeniser
 from negforge.mining import matches, nearest, scored_positives
 from negforge.records import Batches, Corpus, Pairs
@@ -34,25 +35,32 @@ DECLARES = Declares(
     evidence=("not-known-positive",),
     verifiers=("known-positive",),
     fixed={"k1": 1.2, "b": 0.75, "rrf": 60},
-    any_of=("model", "corpus_vectors", "anchor_vectors"),
     least_rows=1024,
 )
 _RRF = 60
 _COLUMNS = {"anchor_id": pl.String, "corpus_row": pl.Int64, "rank": pl.Int64, "miner": pl.String}
 
 
-def _each_once(names: list[str]) -> list[str]:
-    if len({*names}) < len(names):
+def _each_once(names: list[str] | None) -> list[str] | None:
+    if names is not None and len({*names}) < len(names):
         raise ValueError("names each miner once")
     return names
 
 
+Miners = Annotated[
+    list[Literal["bm25", "dense", "random"]] | None,
+    Field(min_length=1, description="The lists to fuse; default bm25, and dense if a model or vectors are given, else random. Repeatable."),
+    AfterValidator(_each_once),
+]
+
+
 @dataclass(frozen=True)
 class State:
-    """The index of words, whose store holds the corpus, and where the vectors are."""
+    """The lists to fuse, the index of words, whose store holds the corpus, and where the vectors are, if `dense` is among the lists."""
 
+    miners: tuple[str, ...]
     index: Index
-    space: Space
+    space: Space | None
 
     @property
     def corpus(self) -> object:
@@ -62,7 +70,7 @@ class State:
     @property
     def record(self) -> dict[str, str]:
         """What the vectors were made with."""
-        return self.space.record
+        return self.space.record if self.space is not None else {}
 
 
 def prepare(
@@ -79,9 +87,19 @@ def prepare(
     corpus_vectors: CorpusVectors = None,
     anchor_vectors: AnchorVectors = None,
     similarity: Similarity = "cosine",
+    miners: Miners = None,
 ) -> State:
-    """Index the corpus, encode what is not yet encoded, and lay the corpus's vectors out in one file."""
+    """Index the corpus; for `dense` encode what is not yet encoded, and lay the corpus's vectors out in one file."""
+    given = not (model is None and corpus_vectors is None and anchor_vectors is None)
+    lists = tuple(miners or ("bm25", "dense" if given else "random"))
     index = Index.of(corpus, max_memory, tokeniser)
+    if "dense" not in lists:
+        if given:
+            named = " ".join(f"--miners {one}" for one in lists)
+            raise UsageError("vectors are given and not used", named, "add --miners dense, or leave the vectors out")
+        return State(lists, index, None)
+    if not given:
+        raise UsageError("`dense` is given neither a model nor vectors", mend="pass --model, or --corpus-vectors and --anchor-vectors")
     where = space(
         inputs,
         ["positive"],
@@ -97,7 +115,7 @@ def prepare(
         anchor_vectors=anchor_vectors,
         similarity=similarity,
     )
-    return State(index, where)
+    return State(lists, index, where)
 
 
 def generate(
@@ -107,11 +125,6 @@ def generate(
     *,
     num_negatives: int,
     depth: Annotated[int, Field(ge=1, description="How many of the best of each list are candidates.")] = 100,
-    miners: Annotated[
-        list[Literal["bm25", "dense", "random"]],
-        Field(min_length=1, description="The lists to fuse. Repeatable."),
-        AfterValidator(_each_once),
-    ] = ["bm25", "dense"],  # noqa: B006 - nobody changes it
 ) -> Chosen:
     """The candidates of all lists, by the sum of their reciprocal ranks.
 
@@ -122,16 +135,16 @@ def generate(
     frame, deep = batch.frame, max(depth, 2 * num_negatives)
     lists: list[pl.DataFrame] = []
     refusals: list[Refusal] = []
-    if "bm25" in miners:
+    if "bm25" in state.miners:
         lists.append(matches(frame, state.index, deep))
-    if "dense" in miners:
+    if state.space is not None:
         found, refusals = nearest(frame, state.space, deep)
         lists.append(found)
-    if "random" in miners:
+    if "random" in state.miners:
         lists.append(_drawn(frame, state.index.corpus.size, rng, 2 * num_negatives + 16))
     rows = _fused(lists, frame)
     known = set(rows["anchor_id"].unique().to_list())
-    pairs = scored_positives(frame, state.space).drop("anchor_id")
+    pairs = scored_positives(frame, state.space).drop("anchor_id") if state.space is not None else None
     return Chosen(rows, [one for one in refusals if one.row_id not in known], pairs=pairs)
 
 

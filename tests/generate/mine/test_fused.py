@@ -42,11 +42,23 @@ def test_random_candidates_fill_what_the_others_leave(pairs: pl.DataFrame, corpu
     """An anchor that shares no word with the corpus gets texts drawn for it; others get theirs last."""
     odd = pl.DataFrame({"anchor_id": ["x"], "anchor": ["zzz qqq"], "positive": ["nothing of the kind"]})
     rows = pl.concat([pairs.select("anchor_id", "anchor", "positive").head(5), odd])
-    made = negforge.run(TITLE, rows, corpus=corpus, model=model, miners=["bm25", "random"], num_negatives=4, depth=5)
+    made = negforge.run(TITLE, rows, corpus=corpus, miners=["bm25", "random"], num_negatives=4, depth=5)
     assert made.kept.filter(pl.col("anchor_id") == "x")["miner"].to_list() == ["random"] * 4
     assert made.report.counts["short"] == 0
     first = made.kept.filter(pl.col("rank") == 1, pl.col("anchor_id") != "x")
     assert first["miner"].str.contains("bm25").all()
+
+
+def test_vectors_and_the_list_that_wants_them_go_together(pairs: pl.DataFrame, corpus: pl.DataFrame, model: str) -> None:
+    """Without either, words and chance; a model given to no list, or a list given none, is a fault."""
+    made = negforge.run(TITLE, pairs, corpus=corpus, num_negatives=3).kept
+    assert set(made["miners"].explode().unique()) == {"bm25", "random"}
+    assert made["score_dense"].null_count() == made.height
+    assert "score_dense_positive" not in made.columns
+    with pytest.raises(UsageError, match="given and not used"):
+        negforge.run(TITLE, pairs, corpus=corpus, model=model, miners=["bm25"])
+    with pytest.raises(UsageError, match="neither a model nor vectors"):
+        negforge.run(TITLE, pairs, corpus=corpus, miners=["dense"])
 
 
 def test_a_miner_is_named_once(pairs: pl.DataFrame, corpus: pl.DataFrame, model: str) -> None:
