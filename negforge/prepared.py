@@ -73,8 +73,8 @@ def prepare(
 
     scratch: where it may leave files for its state. To one of ours it is empty, or as it left it when a run before had it
     prepare the same and was broken off later. more: what else a `prepare` may have parameters for: `generator`, the name of the one
-    a verifier runs after; `inputs`, the whole input, as a function that gives its kept rows in frames of at most so many; `phase`,
-    told what is being done.
+    a verifier runs after; `inputs`, the whole input, as a function that gives its kept rows in frames of at most so many; `whole`,
+    the same with what `--limit` leaves out; `phase`, told what is being done.
     """
     state = None
     if operator.prepare is not None:

@@ -364,7 +364,7 @@ class _Run:
     def _prepare(self, table: Input) -> Prepared:
         sides = self._sides()
         self.progress.phase("preparing")
-        more = {"inputs": limited(table, self.settings.limit).live, "phase": self.progress.phase}
+        more = {"inputs": limited(table, self.settings.limit).live, "whole": table.live, "phase": self.progress.phase}
         return self._prepared(self.operator, self.stage.options, sides, "state", **more)
 
     def _prepared(self, operator: Operator, options: dict[str, Any], sides: Mapping[str, Table], name: str, **more: Any) -> Prepared:
