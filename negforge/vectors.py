@@ -173,6 +173,11 @@ class Space:
             raise RuntimeError("there is no corpus")
         return _matrix(str(self.matrix))
 
+    @property
+    def key(self) -> str:
+        """What changes with the corpus's vectors."""
+        return "" if self.matrix is None else self.matrix.parent.name
+
     def of_anchors(self, frame: pl.DataFrame) -> tuple[F32, NDArray[np.bool_]]:
         """The vectors of rows' anchors, and which have one."""
         return self.anchors.take(frame["anchor"], frame["anchor_id"])

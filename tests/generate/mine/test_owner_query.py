@@ -218,7 +218,7 @@ def test_real_claims_of_scifact(real_data: Path, model: str) -> None:
     for anchor, owner, text in negatives.select("anchor_id", "owner_id", "negative_id").iter_rows():
         assert text in evidence[owner]
         assert not evidence[owner] & evidence[anchor]
-    assert made.report.counts["emitted"] > 0.99 * made.report.counts["asked"]
+    assert made.report.counts["emitted"] > 0.95 * made.report.counts["asked"]
 
 
 def test_command_line(tmp_path: Path, model: str, pairs: pl.DataFrame) -> None:
