@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -82,9 +81,10 @@ def means(matrix: F32, group: Rows, size: int) -> F32:
     counts = np.bincount(group[group >= 0], minlength=size)
     for start in range(0, len(matrix), _BLOCK):
         some = group[start : start + _BLOCK]
-        rows = np.flatnonzero(some >= 0)
-        # One row after another: a group's sum may not depend on how many of its rows stand side by side.
-        np.add.at(sums, some[rows], np.asarray(matrix[start : start + _BLOCK])[rows].astype(np.float64))
+        rows = np.argsort(some, kind="stable")[np.count_nonzero(some < 0) :]
+        if len(rows):
+            numbers, first = np.unique(some[rows], return_index=True)
+            sums[numbers] += np.add.reduceat(np.asarray(matrix[start : start + _BLOCK])[rows].astype(np.float64), first, axis=0)
     return _compared(sums / np.maximum(counts, 1)[:, None])
 
 
@@ -102,42 +102,41 @@ def distance(vectors: F32, scores: F64) -> F64:
 
 
 def nearest(vectors: F32, centroids: F32, own: list[set[int]], count: int) -> Iterator[list[tuple[int, float]]]:
-    """For each of n vectors the `count` nearest groups that are not its own, with scores, nearest first."""
+    """For each of n vectors the `count` nearest groups that are not its own, with their distances, nearest first."""
     depth = count + max((len(one) for one in own), default=0)
     found = search.best(with_one(vectors), centroids, depth)
-    for rows, scores, mine in zip(found.rows.tolist(), found.scores.tolist(), own, strict=True):
-        yield [(row, score) for row, score in zip(rows, scores, strict=True) if row >= 0 and row not in mine][:count]
+    away = distance(vectors, found.scores)
+    for rows, some, mine in zip(found.rows.tolist(), away.tolist(), own, strict=True):
+        yield [(row, one) for row, one in zip(rows, some, strict=True) if row >= 0 and row not in mine][:count]
 
 
 def texts_of(
-    anchors: pl.DataFrame, vectors: F32, matrix: F32, groups: Groups, wrong: list[list[int]], depth: int, miner: str
+    anchors: pl.DataFrame, vectors: F32, matrix: F32, groups: Groups, lists: list[list[tuple[int, float]]], depth: int, miner: str
 ) -> pl.DataFrame:
     """The `depth` texts nearest each anchor in the groups it is given, and as many more as it has positives.
 
-    anchors: `anchor_id` and `positives`, their number; vectors: theirs. Rows are anchor_id, group, corpus_row, rank from 1,
-    score_dense, miner; best first, ties by corpus row.
+    anchors: `anchor_id` and `positives`, their number; vectors: theirs; lists: the groups of each, with distances. Rows are
+    anchor_id, group, distance, corpus_row, rank from 1, score_dense, miner; best first, ties by corpus row.
     """
     wanted = depth + anchors["positives"].to_numpy().astype(np.int64)
-    asked: dict[int, list[int]] = {}
-    for number, some in enumerate(wrong):
-        for group in some:
-            asked.setdefault(group, []).append(number)
-    parts: list[tuple[Rows, Rows, Rows, F64]] = [(*[np.zeros(0, dtype=np.int64)] * 3, np.zeros(0))]  # type: ignore[list-item]
-    for group, numbers in sorted(asked.items()):
+    asked: dict[int, list[tuple[int, float]]] = {}
+    for number, some in enumerate(lists):
+        for group, away in some:
+            asked.setdefault(group, []).append((number, away))
+    parts: list[tuple[Rows, Rows, F64, Rows, F64]] = []
+    for group, who in sorted(asked.items()):
         members = groups.member[groups.first[group] : groups.first[group + 1]]
-        who = np.array(numbers, dtype=np.int64)
-        found = search.best(vectors[who], cast("F32", _Members(matrix, members)), int(wanted[who].max()))
-        owner, place = np.nonzero(found.rows >= 0)
-        parts.append((who[owner], np.full(len(owner), group), members[found.rows[owner, place]], found.scores[owner, place]))
-    owner, group_, row, score = (np.concatenate(one) for one in zip(*parts, strict=True))
-    order = np.lexsort((row, -score, owner))
-    owner, group_, row, score = owner[order], group_[order], row[order], score[order]
-    rank = np.arange(len(owner)) - np.searchsorted(owner, owner) + 1
-    keep = rank <= wanted[owner]
-    columns = {"anchor_id": anchors["anchor_id"].gather(owner[keep]), "group": group_[keep], "corpus_row": row[keep]}
-    types = {"anchor_id": pl.String, "group": pl.Int64, "corpus_row": pl.Int64, "rank": pl.Int64, "score_dense": pl.Float64}
-    frame = pl.DataFrame({**columns, "rank": rank[keep], "score_dense": score[keep]}, schema=types)
-    return frame.with_columns(pl.lit(miner).alias("miner"))
+        numbers, distances = np.array([one for one, _ in who], dtype=np.int64), np.array([one for _, one in who])
+        found = search.best(vectors[numbers], cast("F32", _Members(matrix, members)), int(wanted[numbers].max()))
+        at, place = np.nonzero(found.rows >= 0)
+        parts.append((numbers[at], np.full(len(at), group), distances[at], members[found.rows[at, place]], found.scores[at, place]))
+    types = {"owner": pl.Int64, "group": pl.Int64, "distance": pl.Float64, "corpus_row": pl.Int64, "score_dense": pl.Float64}
+    found_ = pl.concat([pl.DataFrame(schema=types), *(pl.DataFrame(dict(zip(types, one, strict=True)), schema=types) for one in parts)])
+    ranked = found_.sort("owner", -pl.col("score_dense"), "corpus_row")
+    ranked = ranked.with_columns((pl.int_range(pl.len()).over("owner") + 1).alias("rank"))
+    kept = ranked.filter(pl.col("rank") <= pl.Series(wanted).gather(ranked["owner"]))
+    names = anchors["anchor_id"].gather(kept["owner"])
+    return kept.select(names, "group", "distance", "corpus_row", "rank", "score_dense", pl.lit(miner).alias("miner"))
 
 
 # -- clusters ------------------------------------------------------------------------------------------------------------
@@ -155,6 +154,11 @@ def _of_block(rows: F32, centroids: F32) -> tuple[Rows, F64]:
     return found.rows[:, 0], found.scores[:, 0]
 
 
+def spread(size: int, count: int) -> Rows:
+    """Row numbers, `count` of `size`, evenly apart."""
+    return np.unique(np.linspace(0, max(size - 1, 0), min(size, count)).astype(np.int64))
+
+
 def k_means(rows: F32, size: int) -> F32:
     """At most `size` centroids of n rows, by Lloyd's rounds until nothing moves, 25 at most: nothing is drawn at random.
 
@@ -162,7 +166,7 @@ def k_means(rows: F32, size: int) -> F32:
     count, among 16 rows a cluster, as evenly spread over the rows as there are. A cluster that loses its last row begins anew at the
     row that is furthest from its centroid, ties by row; one that cannot, since there are fewer different rows, is left out.
     """
-    centroids = _begun(rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), 16 * size)).astype(np.int64))], size)
+    centroids = _begun(rows[spread(len(rows), 16 * size)], size)
     before = np.full(len(rows), -1, dtype=np.int64)
     for _ in range(_ROUNDS):
         group, score = assigned(rows, centroids)

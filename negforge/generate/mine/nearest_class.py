@@ -147,9 +147,7 @@ def generate(
     own = [{one for one in some if one >= 0} for some in anchors["__own"].to_list()]
     refusals: list[Refusal] = []
     margins: dict[str, float] = {}
-    wrong: list[list[int]] = []
-    distances: list[tuple[str, int, float]] = []
-    lists = partitions.nearest(vectors, known.centroids, own, classes)
+    lists = [*partitions.nearest(vectors, known.centroids, own, classes)]
     stays = np.zeros(anchors.height, dtype=np.bool_)
     cells = zip(anchors["anchor_id"].to_list(), anchors["__named"].to_list(), own, lists, there.tolist(), strict=True)
     for number, (anchor_id, named, mine, others, has) in enumerate(cells):
@@ -158,22 +156,17 @@ def generate(
             refusals.append(Refusal(anchor_id, reason))
             continue
         vector = vectors[number : number + 1]
-        of_own = search.exact(partitions.with_one(vector), known.centroids, np.zeros(len(mine), np.int64), np.array(sorted(mine)))
-        away = partitions.distance(vector, np.array([[score for _, score in others]]))[0]
-        margin = round(float(away[0] - partitions.distance(vector, of_own[None])[0].min()), 6)
+        score = search.exact(partitions.with_one(vector), known.centroids, np.zeros(len(mine), np.int64), np.array(sorted(mine)))
+        margin = round(others[0][1] - float(partitions.distance(vector, score[None]).min()), 6)
         margins[anchor_id] = margin
-        if margin < 0 and not keep_suspects:
+        stays[number] = margin >= 0 or keep_suspects
+        if not stays[number]:
             refusals.append(Refusal(anchor_id, "suspect-label", f"{margin:.6f}"))
-            continue
-        stays[number] = True
-        wrong.append([one for one, _ in others])
-        distances += [(anchor_id, group, float(one)) for (group, _), one in zip(others, away, strict=True)]
-    kept = anchors.filter(pl.Series(stays))
-    rows = partitions.texts_of(kept, vectors[stays], state.space.rows(), known, wrong, max(depth, 2 * num_negatives), "nearest-class")
-    types = {"anchor_id": pl.String, "group": pl.Int64, "distance_class": pl.Float64}
-    rows = rows.join(
-        pl.DataFrame(distances, schema=types, orient="row"), on=["anchor_id", "group"], how="left", maintain_order="left"
-    ).with_columns(names.gather(rows["group"]).alias("negative_group"))
+    kept = [one for one, stay in zip(lists, stays.tolist(), strict=True) if stay]
+    some = anchors.filter(pl.Series(stays))
+    wanted = max(depth, 2 * num_negatives)
+    rows = partitions.texts_of(some, vectors[stays], state.space.rows(), known, kept, wanted, "nearest-class")
+    rows = rows.with_columns(names.gather(rows["group"]).alias("negative_group")).rename({"distance": "distance_class"})
     pairs = scored_positives(batch.frame, state.space)
     margin_of = pl.DataFrame(
         {"anchor_id": [*margins], "class_margin": [*margins.values()]}, schema={"anchor_id": pl.String, "class_margin": pl.Float64}
