@@ -189,9 +189,9 @@ def _begun(rows: F32, size: int) -> F32:
     exact = rows.astype(np.float64)
     uniform = (rng.mix(np.arange(1, size + 1, dtype=np.uint64)) >> np.uint64(11)).astype(np.float64) / 2.0**53
     chosen: list[int] = []
-    square = np.ones(len(rows))
+    square = np.full(len(rows), np.inf)
     for number in range(min(size, len(rows))):
-        total = np.cumsum(np.round(square, search.DECIMALS))
+        total = np.cumsum(np.round(square, search.DECIMALS) if number else np.ones(len(rows)))
         if total[-1] <= 0:  # all that is left equals one that was drawn
             break
         chosen.append(int(np.searchsorted(total, uniform[number] * total[-1], side="right")))
