@@ -24,6 +24,7 @@ from pydantic import Field
 
 from negforge import rng, search
 from negforge.contract import Declares
+from negforge.errors import UsageError
 from negforge.records import Batches, Negatives
 from negforge.vectors import CorpusPrompt, Model, Space, space
 
@@ -46,6 +47,8 @@ def prepare(
     ] = None,
 ) -> Space:
     """Encode what is not yet encoded."""
+    if model is not None and vectors is not None:
+        raise UsageError("both a model and vectors are given", mend="pass --model or --vectors")
 
     def negatives(rows: int) -> Iterator[pl.DataFrame]:
         yield from (frame.select(pl.col("negative").alias("anchor")) for frame in inputs(rows))
