@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -72,6 +73,7 @@ def test_a_cluster_that_loses_its_rows_begins_anew(monkeypatch: pytest.MonkeyPat
     rows, label = blobs(2, 10)
     monkeypatch.setattr(partitions, "_begun", lambda some, _: partitions._compared(np.zeros((2, 6)) + some[0]))
     group, _ = partitions.assigned(rows, partitions.k_means(rows, 2))
+    assert np.bincount(group).tolist() == [10, 10]
     assert len({*zip(group.tolist(), label.tolist(), strict=True)}) == 2
 
 
@@ -80,3 +82,21 @@ def test_written_groups_are_read_as_they_were(tmp_path: Path) -> None:
     partitions.write(tmp_path, np.zeros((3, 2), dtype=np.float32), np.array([2, -1, 0, 2, -1, 0]))
     found = partitions.opened(str(tmp_path))
     assert (found.first.tolist(), found.member.tolist()) == ([0, 2, 2, 4], [2, 5, 0, 3])
+
+
+def test_each_anchor_gets_the_best_of_all_its_groups(tmp_path: Path) -> None:
+    """As many as are wanted, and one more for each positive; equal scores by row; groups and distances beside them."""
+    matrix = np.array([[1, 0], [5, 0], [3, 0], [5, 0], [4, 0]], dtype=np.float32)
+    partitions.write(tmp_path, np.zeros((2, 3), dtype=np.float32), np.array([0, 1, 0, 0, 1]))
+    anchors = pl.DataFrame({"anchor_id": ["b", "a"], "positives": [1, 2]})
+    vectors = np.array([[1, 0], [-1, 0]], dtype=np.float32)
+    groups = partitions.opened(str(tmp_path))
+    found = partitions.texts_of(anchors, vectors, matrix, groups, [[(1, 0.5), (0, 0.7)], [(0, 0.9)]], 2, "miner")
+    assert found.rows() == [
+        ("b", 1, 0.5, 1, 1, 5.0, "miner"),
+        ("b", 0, 0.7, 3, 2, 5.0, "miner"),
+        ("b", 1, 0.5, 4, 3, 4.0, "miner"),
+        ("a", 0, 0.9, 0, 1, -1.0, "miner"),
+        ("a", 0, 0.9, 2, 2, -3.0, "miner"),
+        ("a", 0, 0.9, 3, 3, -5.0, "miner"),
+    ]

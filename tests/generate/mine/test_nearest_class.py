@@ -80,6 +80,18 @@ def test_an_anchor_nearer_to_a_wrong_mean_is_suspect(tmp_path: Path) -> None:
     assert kept.filter(pl.col("anchor_id") == "a")["class_margin"].to_numpy() == pytest.approx(margin, abs=1e-5)
 
 
+def test_an_anchor_of_two_classes_is_taken_for_neither(tmp_path: Path) -> None:
+    """Its pairs name x and y: the wrong class is z, and its margin is to the nearer of its own."""
+    pairs = pl.DataFrame(
+        {"anchor_id": ["a", "a"], "anchor": ["Q", "Q"], "positive": ["T x1", "T y1"], "positive_id": ["x1", "y1"], "group": ["x", "y"]}
+    )
+    where = {"anchor_vectors": circle({"a": 60}, tmp_path / "a.parquet"), "corpus_vectors": circle(TEXTS, tmp_path / "c.parquet")}
+    made = negforge.run("generate mine.nearest-class", pairs, corpus=CORPUS, **where, num_negatives=2).kept
+    assert {*made["negative_id"]} == {"z1", "z2"}
+    assert made.height == 4
+    assert made["class_margin"].to_numpy() == pytest.approx(away(60, *Z) - away(60, *Y), abs=1e-5)
+
+
 def test_who_has_no_class(tmp_path: Path) -> None:
     """The positive's class stands in for the pair's; each of the rest has its reason."""
     anchors: dict[str, tuple[int, str | None, str]] = {

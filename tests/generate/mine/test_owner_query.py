@@ -110,6 +110,15 @@ def test_of_several_owners_the_most_alike_counts_and_each_counts_once(tmp_path: 
     assert negatives.select("negative_id", "owner_id").rows() == [("x", "c"), ("d", "d")]
 
 
+def test_an_owner_of_many_texts_does_not_fill_the_pool(tmp_path: Path) -> None:
+    """A hundred texts of one owner lie nearer than any other's: the search goes on until the pool is full."""
+    texts = {f"a{number:03d}": 1 + number / 100 for number in range(100)}
+    owned = [("q", "q"), *(("a", one) for one in texts), ("b", "b"), ("d", "d")]
+    found = [of(mine(pairs_of(owned), ANCHORS, {**TEXTS, **texts}, tmp_path, pool=pool)) for pool in (1, 2, 3)]
+    assert [one["owner_id"].to_list() for one in found] == [["a"], ["b"], ["d"]]
+    assert [one["rank"].to_list() for one in found] == [[2], [102], [103]]
+
+
 def test_texts_without_ids_have_none(model: str, pairs: pl.DataFrame) -> None:
     """A model needs no ids; where each text has its own, they change nothing."""
     pairs = pairs.filter(pl.col("positive").n_unique().over("positive_id") == 1)
