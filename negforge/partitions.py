@@ -143,7 +143,7 @@ def texts_of(
 
 
 def assigned(matrix: F32, centroids: F32) -> tuple[Rows, F64]:
-    """The nearest centroid of each row, and its score; in blocks."""
+    """The nearest centroid of each row, -1 where there is none, and its score; in blocks."""
     parts = [_of_block(np.asarray(matrix[start : start + _BLOCK]), centroids) for start in range(0, len(matrix), _BLOCK)]
     group, score = zip(*parts, strict=True) if parts else ([np.zeros(0, np.int64)], [np.zeros(0)])
     return np.concatenate(group), np.concatenate(score)
@@ -151,6 +151,8 @@ def assigned(matrix: F32, centroids: F32) -> tuple[Rows, F64]:
 
 def _of_block(rows: F32, centroids: F32) -> tuple[Rows, F64]:
     found = search.best(with_one(rows), centroids, 1)
+    if not len(centroids):
+        return np.full(len(rows), -1, dtype=np.int64), np.zeros(len(rows))
     return found.rows[:, 0], found.scores[:, 0]
 
 

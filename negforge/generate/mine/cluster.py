@@ -5,6 +5,9 @@ clusters. An anchor's own are those whose centroids are nearest its positives; o
 their texts. The more clusters, the smaller and nearer they are, and the likelier a neighbour's text is right after all.
 It costs at most 25 passes over 64 texts a cluster (16,384 at least), which are in memory, then one over the corpus, in blocks;
 both multiply by the number of clusters, and are done once for a corpus, its vectors and that number.
+Measured on 360 sentences with several right labels of which one was shown (skill extraction, MiniLM, 13,896 labels, 118 clusters,
+8 negatives each): 3.1 % were right after all at a mean cosine of .420, 6.5 % of the nearest texts at .487; but 1.7 % of those of
+ranks 13 to 20 at .420. It keeps themes apart; against false negatives alone, a window of ranks does more.
 Paper: Theme Transformer, Shih et al., 2022 (texts of other clusters as negatives); Dahiya et al., NGAME, 2023 (near ones are hard).
 """
 
@@ -132,8 +135,9 @@ def generate(
     vectors, there = state.space.of_anchors(anchors)
     mine = [{one for one in some if one >= 0} for some in anchors["__own"].to_list()]
     lists = [*partitions.nearest(vectors, known.centroids, mine, near)]
+    lone = "only-cluster" if len(known.centroids) else "no-candidate"
     refusals = [
-        Refusal(anchor_id, "only-cluster" if has and some else "no-vector")
+        Refusal(anchor_id, lone if has and (some or not len(known.centroids)) else "no-vector")
         for anchor_id, has, some, others in zip(anchors["anchor_id"].to_list(), there.tolist(), mine, lists, strict=True)
         if not (has and some and others)
     ]

@@ -6,6 +6,10 @@ least like the anchor that no slot before took, so that a text which is near bec
 The paper sorts the pool of all slots at once; more slots would then change the first ones, which no miner here does. A text is
 passed over, `shared-positive`, if one of its owners has a positive of the anchor, too. The reference's second pass over what no
 cluster has used yet is left out: it depends on the order of the anchors. `rank` counts all texts, the anchor's positives among them.
+Measured on 360 sentences with several right labels of which one was shown (skill extraction, MiniLM, 8 negatives each): of the
+defaults' negatives 1.1 % were right after all at a mean cosine of .353, of the nearest positives of others 6.9 % at .411, and of
+those of ranks 5 to 12 and 9 to 16 of that list 2.5 % at .361 and 1.5 % at .335. A whole corpus to choose from, where there is one, is
+harder and safer: of 13,896 labels 0.9 % of ranks 25 to 32, at .394.
 Paper: SaHa, in From Generator to Embedder, 2025; yeongjoonJu/Gen2Embed (pool of 3 owners a slot).
 """
 

@@ -65,6 +65,15 @@ def test_a_positive_in_every_cluster_leaves_none(tmp_path: Path) -> None:
     assert {*made.dropped.select("anchor_id", "drop_reason").rows()} == {("q", "only-cluster"), ("r", "no-vector")}
 
 
+def test_a_corpus_of_one_text_or_none(tmp_path: Path) -> None:
+    """There is no other cluster, or no candidate."""
+    pairs = pl.DataFrame({"anchor_id": ["q"], "anchor": ["Q"], "positive": ["T n0"], "positive_id": ["n0"]})
+    where = {"anchor_vectors": circle({"q": 20}, tmp_path / "a.parquet"), "corpus_vectors": circle(TEXTS, tmp_path / "c.parquet")}
+    for size, reason in ((1, "only-cluster"), (0, "no-candidate")):
+        made = negforge.run("generate mine.cluster", pairs, corpus=CORPUS.head(size), **where)
+        assert made.dropped["drop_reason"].to_list() == [reason]
+
+
 def test_the_seed_draws_no_clusters(pairs: pl.DataFrame, corpus: pl.DataFrame, model: str) -> None:
     """Another seed gives the same texts; another number of clusters others."""
     found = [
