@@ -1,4 +1,4 @@
-"""Reads one open file: jsonl, json, csv, tsv, parquet, arrow. What is malformed is named with its line.
+"""Reads one open file: jsonl, json, csv, tsv, txt, parquet, arrow. What is malformed is named with its line.
 
 The frames of a text format may grow: a column may be new, one without a value yet is of type Null, and whole numbers may
 turn into decimal ones. `merged` says what two types become, `fitted` takes a column there.
@@ -31,7 +31,7 @@ from negforge.errors import InputError, listed
 History = list[dict[str, Any]]
 _STRICT = BadRows()
 
-FORMATS = ("jsonl", "json", "csv", "tsv", "parquet", "arrow")
+FORMATS = ("jsonl", "json", "csv", "tsv", "txt", "parquet", "arrow")
 METADATA = b"negforge"
 _ENDLESS = b"Infinity"  # as Python writes it into JSON
 _NOTES: dict[str, type] = {"kind": str}
@@ -501,6 +501,42 @@ def _tsv(
     yield from _delimited(handle, name, rows, "\t", bad, _begun(mark))
 
 
+def _txt(
+    handle: IO[bytes], name: str, rows: int, _history: History, bad: BadRows = _STRICT, mark: Mark | None = None
+) -> Iterator[pl.DataFrame]:
+    """One text a line in the column `text`, without the blanks around it; a blank line is none."""
+    mark = _begun(mark)
+    held = _Held(name, bad)
+    number = held_bytes = 0
+    some = mark.lines > 0
+    lines = enumerate(iter(lambda: handle.readline(_LONGEST + 1), b""), start=1)
+    for number, line in itertools.islice(lines, mark.lines, None):
+        _refuse_long(line, b"\0", name, number)
+        data = line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line
+        try:
+            text = data.decode().strip()
+        except UnicodeDecodeError as error:
+            bad.take(_not_utf8(name, number, data, error.start), "not-utf8", f"{name}:{number}", _raw(line))
+            continue
+        if "\0" in text:
+            wrong = InputError(f"{name} is no text", f"line {number} holds NUL bytes", "convert it, for example: iconv -f utf-16le -t utf-8")
+            bad.take(wrong, "not-utf8", f"{name}:{number}", _raw(line))
+            continue
+        if not text:
+            continue
+        held.add({"text": text}, number, _raw(line) if bad.most else "", endless=False)
+        held_bytes += len(line)
+        if len(held.rows) >= rows or held_bytes >= _HELD_BYTES:
+            mark.lines, some = number, True
+            yield held.frame(mark.types)
+            held_bytes = 0
+    mark.lines = max(mark.lines, number)
+    if held.rows:
+        yield held.frame(mark.types)
+    elif not some and not bad.rows:
+        raise InputError(f"{name} holds nothing but white space", mend="fetch or make it again")
+
+
 class _Lines:
     """The lines of a text. taken: those since the last look, which can be given back but for the first."""
 
@@ -857,7 +893,7 @@ def cut_off(name: str) -> InputError:
     return InputError(f"{name} was cut off", "the command that wrote it died before its end", "look at its message and run it again")
 
 
-READERS = {"jsonl": _jsonl, "json": _json, "csv": _csv, "tsv": _tsv, "parquet": _parquet, "arrow": _arrow}
+READERS = {"jsonl": _jsonl, "json": _json, "csv": _csv, "tsv": _tsv, "txt": _txt, "parquet": _parquet, "arrow": _arrow}
 
 
 def sniffed(head: bytes) -> str:

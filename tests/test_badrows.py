@@ -50,6 +50,16 @@ def dropped(path: Path) -> pl.DataFrame:
     return pl.read_parquet(path.with_suffix(".dropped.parquet"))
 
 
+def test_a_bad_line_of_plain_text_is_dropped(tmp_path: Path) -> None:
+    """One text a line: the line that is no UTF-8 goes, with its number; a list of labels needs no header and no quotes."""
+    (tmp_path / "labels.txt").write_bytes(b"use a lathe\ncaf\xe9\n\nlead a team, or two\n")
+    assert call("ingest", "corpus", tmp_path / "labels.txt", "-o", tmp_path / "no.parquet").code == 3
+    good("ingest", "corpus", tmp_path / "labels.txt", "--id", "text", "--max-bad-rows", "1", "-o", tmp_path / "made.parquet")
+    made = pl.read_parquet(tmp_path / "made.parquet")
+    assert made.select("id", "text").sort("id").rows() == [("lead a team, or two",) * 2, ("use a lathe",) * 2]
+    assert "labels.txt:2" in str(dropped(tmp_path / "made.parquet").rows())
+
+
 @pytest.mark.parametrize(("line", "reason"), JSON_LINES)
 def test_a_bad_line_of_json_is_dropped(line: bytes, reason: str, tmp_path: Path) -> None:
     """It is named with file, line and text; the rows around it are as if it were not there."""

@@ -266,6 +266,7 @@ def test_blank_lines_and_a_byte_order_mark_are_passed_over() -> None:
     assert whole("jsonl", data)["a"].to_list() == [1, 2]
     assert whole("json", b'\xef\xbb\xbf[{"a": 1}]')["a"].to_list() == [1]
     assert whole("csv", b"\xef\xbb\xbfa,b\r\n1,2\r\n\r\n").rows() == [("1", "2")]
+    assert whole("txt", b"\xef\xbb\xbfone, \"a\"\r\n\r\n  two\tthree  ").rows() == [('one, "a"',), ("two\tthree",)]
 
 
 def test_lines_are_counted_as_an_editor_counts_them() -> None:
@@ -331,10 +332,10 @@ def test_malformed_json_is_named() -> None:
     assert refusal("json", '[{"a": 1}, {"a": "x"}]').where == "given.json row 2: text where a whole number stood before"
 
 
-@pytest.mark.parametrize("form", ["jsonl", "json", "csv", "tsv"])
+@pytest.mark.parametrize("form", ["jsonl", "json", "csv", "tsv", "txt"])
 def test_bytes_that_are_no_utf8_are_named(form: str) -> None:
     """Latin-1 is refused with the line, the byte and the command that converts it; so is UTF-16."""
-    rows = {"jsonl": '{"a": "ok"}\n{"a": "café"}\n', "json": '[\n{"a": "café"}]', "csv": "a,b\ncafé,1\n", "tsv": "a\tb\ncafé\t1\n"}
+    rows = {"jsonl": '{"a": "ok"}\n{"a": "café"}\n', "json": '[\n{"a": "café"}]', "csv": "a,b\ncafé,1\n", "tsv": "a\tb\ncafé\t1\n", "txt": "a\ncafé\n"}
     error = refusal(form, rows[form].encode("latin1"))
     assert error.what == f"given.{form} is not UTF-8"
     assert "line 2: byte 0xe9 in b'" in error.where
@@ -414,11 +415,13 @@ def test_no_line_at_all_is_an_empty_table_in_json_lines_only() -> None:
     assert read("jsonl", "") == []
     assert refusal("json", "").what == "given.json is empty"
     assert refusal("csv", "").where == "it has no header line"
+    assert refusal("txt", "").what == "given.txt holds nothing but white space"
+    assert refusal("txt", "a\n\0b\n").where == "line 2 holds NUL bytes"
     assert refusal("parquet", "").what == "given.parquet is not a whole Parquet file"
     assert refusal("arrow", "").what == "given.arrow was cut off"
 
 
-@pytest.mark.parametrize("form", ["jsonl", "json", "csv", "tsv"])
+@pytest.mark.parametrize("form", ["jsonl", "json", "csv", "tsv", "txt"])
 @pytest.mark.parametrize("data", [" ", "\n\n", " \n  \r\n"])
 def test_white_space_alone_is_refused(form: str, data: str) -> None:
     """No writer makes a file of white space: something went wrong before."""

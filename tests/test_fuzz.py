@@ -114,6 +114,8 @@ def written(form: str) -> list[bytes]:
             rows = frame.drop("m", strict=False).to_dicts()
             text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows) if form == "jsonl" else json.dumps(rows, indent=1)
             handle.write(text.encode())
+        elif form == "txt":
+            handle.write("".join(f"{text}\n" for text in [*frame[frame.columns[0]], "one more"]).encode())
         elif form in ("csv", "tsv"):
             plain = frame.select(name for name, dtype in frame.schema.items() if not dtype.is_nested())
             plain.write_csv(handle, separator="," if form == "csv" else "\t", quote_style="never" if form == "tsv" else "necessary")
@@ -139,7 +141,7 @@ def _arrow(table: pa.Table, form: str, **more: Any) -> bytes:
     return sink.getvalue()
 
 
-FORMS = {form: written(form) for form in ("jsonl", "json", "csv", "tsv", "parquet", "arrow")}
+FORMS = {form: written(form) for form in ("jsonl", "json", "csv", "tsv", "txt", "parquet", "arrow")}
 FORMS["arrow"] += written("stream")
 
 

@@ -1,4 +1,4 @@
-"""Read pairs of an anchor and a positive from jsonl, json, csv, tsv, parquet, arrow, a `datasets` folder or the Hub.
+"""Read pairs of an anchor and a positive from jsonl, json, csv, tsv, txt, parquet, arrow, a `datasets` folder or the Hub.
 
 A column of lists of positives is exploded, one row a positive. A source with one text column (`--text`: claims, captions)
 has it as anchor and positive. Every other column travels along untouched.
