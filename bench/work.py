@@ -285,6 +285,13 @@ def _scaled(rows: Any) -> Any:
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
+def hidden(**given: str) -> dict[str, Any]:
+    """Right answers that come out as negatives, of a task and an encoder."""
+    from bench.hidden import measured
+
+    return measured(**given)
+
+
 def modules(line: list[str]) -> dict[str, Any]:
     """Run a line of the command, and say which modules it loaded."""
     import contextlib

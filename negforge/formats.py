@@ -519,7 +519,8 @@ def _txt(
             bad.take(_not_utf8(name, number, data, error.start), "not-utf8", f"{name}:{number}", _raw(line))
             continue
         if "\0" in text:
-            wrong = InputError(f"{name} is no text", f"line {number} holds NUL bytes", "convert it, for example: iconv -f utf-16le -t utf-8")
+            mend = "convert it, for example: iconv -f utf-16le -t utf-8"
+            wrong = InputError(f"{name} is no text", f"line {number} holds NUL bytes", mend)
             bad.take(wrong, "not-utf8", f"{name}:{number}", _raw(line))
             continue
         if not text:

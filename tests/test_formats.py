@@ -266,7 +266,7 @@ def test_blank_lines_and_a_byte_order_mark_are_passed_over() -> None:
     assert whole("jsonl", data)["a"].to_list() == [1, 2]
     assert whole("json", b'\xef\xbb\xbf[{"a": 1}]')["a"].to_list() == [1]
     assert whole("csv", b"\xef\xbb\xbfa,b\r\n1,2\r\n\r\n").rows() == [("1", "2")]
-    assert whole("txt", b"\xef\xbb\xbfone, \"a\"\r\n\r\n  two\tthree  ").rows() == [('one, "a"',), ("two\tthree",)]
+    assert whole("txt", b'\xef\xbb\xbfone, "a"\r\n\r\n  two\tthree  ').rows() == [('one, "a"',), ("two\tthree",)]
 
 
 def test_lines_are_counted_as_an_editor_counts_them() -> None:
@@ -335,7 +335,13 @@ def test_malformed_json_is_named() -> None:
 @pytest.mark.parametrize("form", ["jsonl", "json", "csv", "tsv", "txt"])
 def test_bytes_that_are_no_utf8_are_named(form: str) -> None:
     """Latin-1 is refused with the line, the byte and the command that converts it; so is UTF-16."""
-    rows = {"jsonl": '{"a": "ok"}\n{"a": "café"}\n', "json": '[\n{"a": "café"}]', "csv": "a,b\ncafé,1\n", "tsv": "a\tb\ncafé\t1\n", "txt": "a\ncafé\n"}
+    rows = {
+        "jsonl": '{"a": "ok"}\n{"a": "café"}\n',
+        "json": '[\n{"a": "café"}]',
+        "csv": "a,b\ncafé,1\n",
+        "tsv": "a\tb\ncafé\t1\n",
+        "txt": "a\ncafé\n",
+    }
     error = refusal(form, rows[form].encode("latin1"))
     assert error.what == f"given.{form} is not UTF-8"
     assert "line 2: byte 0xe9 in b'" in error.where
