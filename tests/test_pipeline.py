@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -19,6 +21,7 @@ import pytest
 from negforge.errors import PipelineError, UsageError
 from negforge.pipeline import json_schema, load
 from tests.conftest import ROOT
+from tests.models import static_model
 from tests.shell import call, good, run
 
 CORPUS = 'use = "ingest corpus"\ninput = "sample_data/beir/corpus.jsonl"\n'
@@ -378,19 +381,24 @@ def test_an_unchanged_run_touches_nothing() -> None:
 
 @pytest.mark.parametrize("name", sorted(path.name for path in (ROOT / "pipelines").glob("*.toml")))
 def test_a_shipped_pipeline_runs_on_the_sample(name: str, folder: Path) -> None:
-    """With --limit and, for the one that takes any folder, the settings that its first lines show."""
+    """With --limit and, for those that take any folder, the settings that their first lines show."""
     words = ["run", f"pipelines/{name}", "--limit", "5"]
-    if name == "retrieval.toml":
-        comment = " ".join(
-            line[1:].strip(" \\") for line in (folder / "pipelines" / name).read_text(encoding="utf-8").splitlines() if line[:1] == "#"
-        )
-        shown = [word.strip('"') for word in comment.split("retrieval.toml ")[1].split() if "=" in word]
-        words += [word for one in shown for word in ("--set", one.replace("DIR", "sample_data/beir").replace("NAME", "x"))]
+    comment = " ".join(
+        line[1:].strip(" \\") for line in (folder / "pipelines" / name).read_text(encoding="utf-8").splitlines() if line[:1] == "#"
+    )
+    shown = [word.strip('"') for word in comment.split() if re.match(r'"?[a-z]+\.[a-z_]+=', word)]
+    if shown:
+        pairs = pl.read_ndjson("sample_data/pairs.jsonl")
+        pairs.select(sentence="anchor", label="positive").write_csv("x_annotations.csv")
+        Path("labels.txt").write_text("\n".join(pairs["positive"].unique().sort()), encoding="utf-8")
+        given = {"MODEL": str(static_model(folder / "model")), "NAME": "x", "DIR": "." if name == "labels.toml" else "sample_data/beir"}
+        said = [functools.reduce(lambda text, put: text.replace(*put), given.items(), one) for one in shown]
+        words += [word for one in said for word in ("--set", one)]
     done = good(*words)
     outputs = [
         stage["output"] for stage in tomllib.loads((folder / "pipelines" / name).read_text(encoding="utf-8"))["stage"] if "output" in stage
     ]
-    made = ["out/x", "out/x.parquet"] if name == "retrieval.toml" else outputs
+    made = ["out/x", "out/x.parquet"] if shown else outputs
     assert all(Path(one).exists() for one in made)
     triplets = pl.read_parquet(made[-1])
     assert triplets.columns == ["anchor", "positive", "negative"]
