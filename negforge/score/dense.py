@@ -14,11 +14,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 
-from negforge import search
 from negforge.contract import Declares
+from negforge.paired import compared
 from negforge.records import Batches, Negatives
 from negforge.vectors import AnchorVectors, CorpusPrompt, CorpusVectors, Model, Prompt, Similarity, Space, space
 
@@ -62,22 +61,4 @@ def score(batch: Negatives, state: Space) -> pl.DataFrame:
 
     batch: whole anchors, with `anchor`, `positive`, `negative`.
     """
-    frame = batch.frame
-    (anchor, asked), (positive, right), (negative, there) = (
-        state.of_anchors(frame),
-        *(state.of_texts(frame, name) for name in ("positive", "negative")),
-    )
-    found = pl.DataFrame(
-        {
-            "score_dense": _scores(anchor, negative, asked & there),
-            "score_dense_positive": _scores(anchor, positive, asked & right),
-            "score_dense_between": _scores(positive, negative, right & there),
-            "anchor_id": frame["anchor_id"],
-        }
-    )
-    weakest = pl.col("score_dense_positive").min().over("anchor_id").alias("score_dense_weakest")
-    return found.with_columns(weakest).drop("anchor_id")
-
-
-def _scores(left: search.F32, right: search.F32, there: np.typing.NDArray[np.bool_]) -> pl.Series:
-    return pl.Series(search.paired(left, right)).set(pl.Series(~there), None)
+    return compared(batch.frame, state, "dense", between=True)

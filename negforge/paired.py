@@ -1,0 +1,36 @@
+"""Scores of rows by vectors: the negative and the positive beside the anchor, under the name of whoever asks.
+
+The weakest is the least score of the anchor's positives, so a batch has whole anchors. A score is null where a text has no vector.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from negforge import search
+from negforge.vectors import Space
+
+
+def compared(frame: pl.DataFrame, state: Space, name: str, *, between: bool = False) -> pl.DataFrame:
+    """Columns `score_NAME`, `score_NAME_positive`, `score_NAME_weakest`, and with `between` the negative and the positive.
+
+    frame: whole anchors, with `anchor`, `positive`, `negative`.
+    """
+    anchor, asked = state.of_anchors(frame)
+    positive, right = state.of_texts(frame, "positive")
+    negative, there = state.of_texts(frame, "negative")
+    columns = {
+        f"score_{name}": _scores(anchor, negative, asked & there),
+        f"score_{name}_positive": _scores(anchor, positive, asked & right),
+    }
+    if between:
+        columns[f"score_{name}_between"] = _scores(positive, negative, right & there)
+    found = pl.DataFrame({**columns, "anchor_id": frame["anchor_id"]})
+    weakest = pl.col(f"score_{name}_positive").min().over("anchor_id").alias(f"score_{name}_weakest")
+    return found.with_columns(weakest).drop("anchor_id")
+
+
+def _scores(left: search.F32, right: search.F32, there: NDArray[np.bool_]) -> pl.Series:
+    return pl.Series(search.paired(left, right)).set(pl.Series(~there), None)
