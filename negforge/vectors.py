@@ -29,12 +29,21 @@ from negforge.corpus import CorpusStore, cache_root, cached, file_digest
 from negforge.encoders import ENCODES, F32, Encoder
 from negforge.engine import Partitioner, evenly, hold, storage
 from negforge.errors import InputError, UsageError
+from negforge.keyed import places
 from negforge.records import Batches, Corpus
 
 _log = logging.getLogger(__name__)
 
 Model = Annotated[
     str | None,
+    Field(
+        description="What encodes: a folder or a Hub name of sentence-transformers or model2vec, or http://HOST/v1#MODEL.",
+        examples=["./all-MiniLM-L6-v2"],
+        json_schema_extra=ENCODES,
+    ),
+]
+GivenModel = Annotated[
+    str,
     Field(
         description="What encodes: a folder or a Hub name of sentence-transformers or model2vec, or http://HOST/v1#MODEL.",
         examples=["./all-MiniLM-L6-v2"],
@@ -71,19 +80,8 @@ class _Keys:
 
     def find(self, lanes: rng.Lanes) -> NDArray[np.int64]:
         """The place of each key, -1 for one that is not there."""
-        high, low = lanes
-        found = np.full(len(high), -1, dtype=np.int64)
-        place = np.searchsorted(self.high, high)
-        open_ = np.arange(len(high))
-        while len(open_):
-            inside = place < len(self.high)
-            open_, place = open_[inside], place[inside]
-            same = self.high[place] == high[open_]
-            open_, place = open_[same], place[same]
-            hit = self.low[place] == low[open_]
-            found[open_[hit]] = self.order[place[hit]]
-            open_, place = open_[~hit], place[~hit] + 1
-        return found
+        found = places(self.high, self.low, lanes)
+        return np.where(found >= 0, self.order[found] if len(self.order) else -1, -1)
 
 
 @dataclass(frozen=True)
@@ -103,9 +101,15 @@ class Lookup:
         opened = _open(str(self.folder))
         if keyed is None:
             return np.zeros((len(texts), opened.dimensions), dtype=np.float32), np.zeros(len(texts), dtype=bool)
-        place = opened.keys.find(rng.strings128(keyed))
+        rows, there = self.of(rng.strings128(keyed))
+        return rows, there & keyed.is_not_null().to_numpy()
+
+    def of(self, lanes: rng.Lanes) -> tuple[F32, NDArray[np.bool_]]:
+        """As `take`, by the keys themselves."""
+        opened = _open(str(self.folder))
+        place = opened.keys.find(lanes)
         rows = opened.take(place)
-        there = (place >= 0) & keyed.is_not_null().to_numpy()
+        there = place >= 0
         if self.similarity == "cosine":  # what points nowhere is near nothing
             there &= rows.any(axis=1)
         return self.prepared(rows), there

@@ -1,11 +1,12 @@
 """Score how much nearer the row's positive is to the centre of its own class than to that of the nearest other class.
 
 - `score_class_margin`: the distance to the nearest wrong centroid less that to the row's own. Below 0 the label is suspect.
-- `class_margin_nearest`: the label of that wrong class.
+- `class_margin_nearest`: the label of that wrong class, ties by name: the one to take negatives from that are easily confused.
 
-A centroid is the mean of the vectors of a class's distinct positives, of length 1 each; distances are Euclidean. Null without
-a label or a vector, and where there is one class only. A row's own vector is part of its centroid, which favours small classes.
-Paper: Janson et al., A Simple Baseline that Questions the Use of Pretrained-Models in Continual Learning, 2022.
+A centroid is the mean of the vectors, of length 1 each, of the distinct positives of a class; distances are Euclidean. A text that
+stands in many rows counts once, and under every label it has. Null without a label or a vector, and where there is one class only.
+A text's own vector is part of its centroid, which favours small classes.
+Source: Mensink et al., Distance-Based Image Classification, 2013 (the nearest class mean).
 """
 
 from __future__ import annotations
@@ -13,29 +14,31 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 import polars as pl
-from pydantic import Field
+from numpy.typing import NDArray
 
 from negforge import search
 from negforge.contract import Declares
 from negforge.encoders import Encoder
+from negforge.engine import storage
+from negforge.labelled import F64, Label, Labelled, Rows, gather
 from negforge.records import Batches, Negatives
-from negforge.vectors import CorpusPrompt, Lookup, encoded
+from negforge.vectors import CorpusPrompt, GivenModel
 
 DECLARES = Declares(version=1, scope="row", reads=Negatives, cost="model", least_rows=1024)
-_ROWS = 1 << 14
+_BLOCK = 1 << 13
+_CELLS_AT_ONCE = 1 << 22
+_SLACK = 1e-8  # of squared distances up to 4: beyond it lie both the product's last bits and what rounding makes equal
 
 
 @dataclass(frozen=True)
 class State:
-    """Where vectors are, and the classes, sorted, with their centroids."""
+    """The texts of the table, and the centroids of their classes: zero for a class none of whose texts has a vector."""
 
-    texts: Lookup
-    labels: list[str]
-    centroids: search.F64
+    texts: Labelled
+    centroids: Path
     record: dict[str, str]
 
 
@@ -45,60 +48,72 @@ def prepare(
     max_memory: int,
     phase: Callable[[str], None],
     *,
-    model: Annotated[
-        str,
-        Field(
-            description="What encodes: a folder or a Hub name of sentence-transformers or model2vec, or http://HOST/v1#MODEL.",
-            examples=["./all-MiniLM-L6-v2"],
-        ),
-    ],
+    model: GivenModel,
     corpus_prompt: CorpusPrompt = "",
-    label: Annotated[str, Field(description="The column of classes.")] = "group",
+    label: Label,
 ) -> State:
     """Encode the positives that are not yet encoded, and find the centroid of each class."""
-    encoder = Encoder(model, corpus_prompt)
-    positives = (frame["positive"].alias("text") for frame in inputs(_ROWS))
-    texts = Lookup(encoded(encoder, positives, scratch / "texts", max_memory // 8, phase), "text", "cosine")
-    found = [_labelled(frame, label).drop_nulls().unique() for frame in inputs(_ROWS)]
-    every = pl.concat(found).unique().sort("label", "positive")  # a fixed order of sums
-    labels: list[str] = []
-    sums: list[search.F64] = []
-    for part in every.partition_by("label", maintain_order=True):
-        rows, there = texts.take(part["positive"], None)
-        if there.any():
-            labels.append(part["label"][0])
-            sums.append(rows[there].astype(np.float64).sum(axis=0) / int(there.sum()))
-    centroids = np.stack(sums) if sums else np.zeros((0, texts.dimensions))
-    return State(texts, labels, centroids, {"model": encoder.named})
+    texts = gather(inputs, "positive", label, Encoder(model, corpus_prompt), scratch, max_memory, phase)
+    path = scratch / "centroids.npy"
+    with storage(path):
+        np.save(path, _centroids(texts), allow_pickle=False)
+    return State(texts, path, texts.record)
 
 
-def score(batch: Negatives, state: State, *, label: str = "group") -> pl.DataFrame:
-    """A margin and the wrong class.
+def _centroids(texts: Labelled) -> F64:
+    """A mean for each label, summed in double precision in the order of the texts' digests."""
+    sums = np.zeros((len(texts.labels), texts.dimensions))
+    counts = np.zeros(len(texts.labels))
+    for start in range(0, len(texts), _BLOCK):
+        some = np.arange(start, min(start + _BLOCK, len(texts)))
+        place, number = texts.labels_of(some)
+        order = np.argsort(number, kind="stable")
+        there, first, of_label = np.unique(number[order], return_index=True, return_counts=True)
+        sums[there] += np.add.reduceat(texts.vectors[some][place[order]].astype(np.float64), first, axis=0)
+        counts[there] += of_label
+    found: F64 = sums / np.maximum(counts, 1)[:, None]
+    return found
 
-    batch: any rows, with `positive` and the column of classes; without that all is null.
+
+def score(batch: Negatives, state: State, *, label: str) -> pl.DataFrame:
+    """A margin, from -2 to 2, and the wrong class.
+
+    batch: any rows, with `positive` and the column of classes. Raises InputError where that is not there.
     """
-    frame = _labelled(batch.frame, label)
-    rows, there = state.texts.take(frame["positive"], None)
-    place = {name: at for at, name in enumerate(state.labels)}
-    own = np.array([place.get(name, -1) for name in frame["label"].to_list()], dtype=np.int64)
-    known = there & (own >= 0) & (len(state.labels) > 1)
-    margin, nearest = np.zeros(frame.height), np.zeros(frame.height, dtype=np.int64)
-    for at in np.flatnonzero(known).tolist():
-        away = state.centroids - rows[at].astype(np.float64)
-        distance = np.round(np.sqrt((away * away).sum(axis=1)), search.DECIMALS)
-        mine = distance[own[at]]
-        distance[own[at]] = np.inf
-        nearest[at] = distance.argmin()
-        margin[at] = np.round(distance[nearest[at]] - mine, search.DECIMALS) + 0.0
-    names = [state.labels[at] if is_known else None for at, is_known in zip(nearest.tolist(), known.tolist(), strict=True)]
-    return pl.DataFrame(
-        {
-            "score_class_margin": pl.Series(margin, dtype=pl.Float64).set(pl.Series(~known), None),
-            "class_margin_nearest": pl.Series(names, dtype=pl.String),
-        }
-    )
+    texts = state.texts
+    centroids: F64 = np.load(state.centroids, mmap_mode="r", allow_pickle=False)
+    text, own = texts.rows(batch.frame, "positive", label)
+    margin, nearest = np.full(len(text), np.nan), np.full(len(text), -1)
+    known = np.flatnonzero((text >= 0) & (own >= 0))
+    alive = np.zeros(len(texts.labels), dtype=bool)
+    alive[texts.of_text] = True
+    if len(known) and alive.sum() > 1:
+        pairs, row = np.unique(np.stack([text[known], own[known]], axis=1), axis=0, return_inverse=True)
+        step = max(1, _CELLS_AT_ONCE // len(alive))
+        parts = [_margins(pairs[start : start + step], texts, centroids, alive) for start in range(0, len(pairs), step)]
+        margin[known] = np.concatenate([one for one, _ in parts])[row]
+        nearest[known] = np.concatenate([one for _, one in parts])[row]
+    names = pl.Series([*texts.labels, None], dtype=pl.String).gather(nearest % (len(texts.labels) + 1))
+    return pl.DataFrame({"score_class_margin": pl.Series(margin).fill_nan(None), "class_margin_nearest": names})
 
 
-def _labelled(frame: pl.DataFrame, label: str) -> pl.DataFrame:
-    found = pl.col(label).cast(pl.String) if label in frame.columns else pl.lit(None, pl.String)
-    return frame.select(found.alias("label"), "positive")
+def _margins(pairs: Rows, texts: Labelled, centroids: F64, alive: NDArray[np.bool_]) -> tuple[F64, Rows]:
+    """Of (text, its label) the margin and the nearest other class. The product finds candidates; only differences decide."""
+    vectors = texts.vectors[pairs[:, 0]].astype(np.float64)
+    squares = (centroids * centroids).sum(axis=1) - 2 * (vectors @ centroids.T)
+    squares[:, ~alive] = np.inf
+    squares[np.arange(len(pairs)), pairs[:, 1]] = np.inf
+    at, candidate = np.nonzero(squares <= squares.min(axis=1, keepdims=True) + _SLACK)
+    away = _distances(vectors, centroids, at, candidate)
+    order = np.lexsort((candidate, away, at))
+    first = order[np.searchsorted(at[order], np.arange(len(pairs)))]
+    mine = _distances(vectors, centroids, np.arange(len(pairs)), pairs[:, 1])
+    return np.round(away[first] - mine, search.DECIMALS) + 0.0, candidate[first]
+
+
+def _distances(vectors: F64, centroids: F64, at: Rows, candidate: Rows) -> F64:
+    found = np.empty(len(at))
+    for start in range(0, len(at), _BLOCK):
+        some = slice(start, start + _BLOCK)
+        found[some] = np.sqrt(((vectors[at[some]] - centroids[candidate[some]]) ** 2).sum(axis=1))
+    return np.round(found, search.DECIMALS)

@@ -27,11 +27,11 @@ from pydantic import Field
 
 from negforge import search
 from negforge.contract import Declares
-from negforge.encoders import ENCODES, Encoder
+from negforge.encoders import Encoder
 from negforge.records import Batches, Negatives
 from negforge.spans import sentences
 from negforge.text import CJK
-from negforge.vectors import CorpusPrompt, Lookup, Prompt, encoded
+from negforge.vectors import CorpusPrompt, GivenModel, Lookup, Prompt, encoded
 
 DECLARES = Declares(version=1, scope="anchor", reads=Negatives, cost="model", least_rows=1024)
 _WORD = re.compile(rf"[{CJK}]|[^\W_{CJK}](?:[^\s{CJK}]*[^\W_{CJK}])?[+#%]*")
@@ -55,14 +55,7 @@ def prepare(
     max_memory: int,
     phase: Callable[[str], None],
     *,
-    model: Annotated[
-        str,
-        Field(
-            description="What encodes: a folder or a Hub name of sentence-transformers or model2vec, or http://HOST/v1#MODEL.",
-            examples=["./all-MiniLM-L6-v2"],
-            json_schema_extra=ENCODES,
-        ),
-    ],
+    model: GivenModel,
     anchor_prompt: Prompt = "",
     corpus_prompt: CorpusPrompt = "",
     max_words: Annotated[int, Field(ge=1, le=32, description="The most words of a span.")] = 6,
