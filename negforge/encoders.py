@@ -24,7 +24,7 @@ from negforge.errors import InputError, RemoteError, UsageError, near
 F32 = NDArray[np.float32]
 ENCODES: dict[str, JsonValue] = {"format": "encoder"}  # what the schema of an option says that names one
 _PROBE = "A text whose vector tells one model from another."
-_KEY = "OPENAI_API_KEY"
+KEY = "OPENAI_API_KEY"
 _ROWS_A_REQUEST = 256
 _NOT_THE_MODEL = ("readme", "license", "notice", ".git")
 
@@ -51,9 +51,7 @@ class Encoder:
         if self.remote:
             probe = np.round(_served(self.spec)([_PROBE]).astype(np.float64), 4)
             return rng.json_digest([self.spec, probe.tolist(), self.prompt])
-        folder = _folder(self.spec)
-        files = [one for one in sorted(folder.rglob("*")) if one.is_file() and not one.name.lower().startswith(_NOT_THE_MODEL)]
-        return rng.json_digest([[[one.relative_to(folder).as_posix(), file_digest(one)] for one in files], self.prompt])
+        return rng.json_digest([files_of(folder_of(self.spec)), self.prompt])
 
     @property
     def named(self) -> str:
@@ -65,7 +63,7 @@ class Encoder:
         if self.remote:
             found = _served(self.spec)([self.prompt + text for text in texts])
         else:
-            found = _local(str(_folder(self.spec)))(texts, self.prompt)
+            found = _local(str(folder_of(self.spec)))(texts, self.prompt)
         if found.shape[:1] != (len(texts),) or found.ndim != 2:
             raise InputError(f"the model gave {found.shape[0]} vectors for {len(texts)} texts", self.spec, "use another model")
         bad = np.flatnonzero(~np.isfinite(found).all(axis=1))
@@ -74,7 +72,13 @@ class Encoder:
         return found
 
 
-def _folder(spec: str) -> Path:
+def files_of(folder: Path) -> list[list[str]]:
+    """The files that make a model what it is, each by name and digest."""
+    files = [one for one in sorted(folder.rglob("*")) if one.is_file() and not one.name.lower().startswith(_NOT_THE_MODEL)]
+    return [[one.relative_to(folder).as_posix(), file_digest(one)] for one in files]
+
+
+def folder_of(spec: str) -> Path:
     """The folder of a local model, or of one of the Hub that was fetched. Raises UsageError for one that is nowhere."""
     path = Path(spec).expanduser()
     if path.is_dir():
@@ -133,15 +137,22 @@ def _transformer(folder: str) -> Callable[[list[str], str], F32]:
     return encode
 
 
-@functools.lru_cache(maxsize=2)
-def _served(spec: str) -> Callable[[list[str]], F32]:
-    """What asks a server for vectors, some texts at a time; the client waits and tries again where it is told to."""
+def client_of(spec: str) -> tuple[Any, str, str]:
+    """A client of the server that `http://HOST/v1#MODEL` names, which waits and tries again where it is told to; endpoint and model."""
     import openai
 
     endpoint, sign, model = spec.partition("#")
     if not sign or not model:
         raise UsageError(f"{spec} names no model", mend=f"write the model behind a #: {endpoint}#MODEL")
-    client = openai.OpenAI(base_url=endpoint, api_key=os.environ.get(_KEY, "none"), max_retries=5)
+    return openai.OpenAI(base_url=endpoint, api_key=os.environ.get(KEY, "none"), max_retries=5), endpoint, model
+
+
+@functools.lru_cache(maxsize=2)
+def _served(spec: str) -> Callable[[list[str]], F32]:
+    """What asks a server for vectors, some texts at a time."""
+    import openai
+
+    client, endpoint, model = client_of(spec)
 
     def encode(texts: list[str]) -> F32:
         rows: list[Any] = []
@@ -150,7 +161,7 @@ def _served(spec: str) -> Callable[[list[str]], F32]:
             try:
                 said = client.embeddings.create(model=model, input=part, encoding_format="float")
             except openai.OpenAIError as error:
-                mend = f"check the server, the model's name and {_KEY}; what was encoded is kept"
+                mend = f"check the server, the model's name and {KEY}; what was encoded is kept"
                 raise RemoteError(f"the server did not encode: {error}", endpoint, mend) from error
             given = sorted(said.data, key=lambda one: one.index)
             if [one.index for one in given] != list(range(len(part))):

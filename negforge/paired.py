@@ -27,9 +27,13 @@ def compared(frame: pl.DataFrame, state: Space, name: str, *, between: bool = Fa
     }
     if between:
         columns[f"score_{name}_between"] = _scores(positive, negative, right & there)
-    found = pl.DataFrame({**columns, "anchor_id": frame["anchor_id"]})
+    return with_weakest(columns, frame["anchor_id"], name)
+
+
+def with_weakest(columns: dict[str, pl.Series], anchor_ids: pl.Series, name: str) -> pl.DataFrame:
+    """The columns, and `score_NAME_weakest`: of each anchor the least `score_NAME_positive`. anchor_ids: of whole anchors."""
     weakest = pl.col(f"score_{name}_positive").min().over("anchor_id").alias(f"score_{name}_weakest")
-    return found.with_columns(weakest).drop("anchor_id")
+    return pl.DataFrame({**columns, "anchor_id": anchor_ids}).with_columns(weakest).drop("anchor_id")
 
 
 def _scores(left: search.F32, right: search.F32, there: NDArray[np.bool_]) -> pl.Series:

@@ -28,6 +28,7 @@ from negforge.journal import Journal
 from negforge.options import UNRECORDED, field_of, settings_of, size_bytes
 from negforge.registry import Operator
 from negforge.report import Report
+from negforge.rerankers import RERANKS, Reranker
 from negforge.runner import Stage
 from negforge.sinks import Outcome, write_atomically
 from negforge.store import Dataset
@@ -91,10 +92,10 @@ def stage_key(stage: Stage, outputs: Iterable[Path] = ()) -> str | None:
     named = {side: input_digest(spec, outputs) for side, spec in stage.sides.items()}
     read = [input_digest(spec, outputs) for spec in stage.inputs]
     files = {name: _file_option(value) for name, value in stage.options.items() if _paths(value)}
-    for name in encoders_of(operator):  # a folder whose checkpoint changes, a server that takes another one
+    for name, kind in models_of(operator).items():  # a folder whose checkpoint changes, a server that takes another one
         if (model := stage.options.get(name)) is not None:
             try:
-                files[name] = Encoder(model).fingerprint
+                files[name] = kind(model).fingerprint
             except NegforgeError:  # the stage itself says what is wrong with it
                 files[name] = None
     if None in (*named.values(), *read, *files.values()):
@@ -129,9 +130,10 @@ def _file_option(value: Any) -> str | None:
     return None if None in found else rng.json_digest(found)
 
 
-def encoders_of(operator: Operator) -> list[str]:
-    """The options that name an encoder, which is known by what it is and not by its name."""
-    return [name for name, one in operator.options().items() if field_of(one.annotation).json_schema_extra == ENCODES]
+def models_of(operator: Operator) -> dict[str, type[Encoder | Reranker]]:
+    """The options that name a model, which is known by what it is and not by its name, with what it is a model of."""
+    said = {name: field_of(one.annotation).json_schema_extra for name, one in operator.options().items()}
+    return {name: Encoder if extra == ENCODES else Reranker for name, extra in said.items() if extra in (ENCODES, RERANKS)}
 
 
 # -- stages that were made before --------------------------------------------------------------------------------------

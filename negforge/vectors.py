@@ -17,7 +17,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -68,6 +68,7 @@ _SHARD_SECONDS = 5.0
 _SHARD_ROWS = 1 << 16
 _ROWS_A_COPY = 1 << 14
 _KEYS = ".keys.npy"
+_HIGH, _LOW = "__high", "__low"
 _ROWS = ".rows.npy"
 
 
@@ -144,9 +145,9 @@ class _Opened:
         self.starts = np.cumsum([0, *(len(one) for one in self.shards)])
         self.dimensions = int(self.shards[0].shape[1]) if self.shards else 0
 
-    def take(self, places: NDArray[np.int64]) -> F32:
+    def take(self, places: NDArray[np.int64], dtype: type[np.floating] = np.float32) -> NDArray[Any]:
         """The vectors of places over all shards; zeros for -1."""
-        found = np.zeros((len(places), self.dimensions), dtype=np.float32)
+        found = np.zeros((len(places), self.dimensions), dtype=dtype)
         shard = np.searchsorted(self.starts, places, side="right") - 1
         for number in np.unique(shard[places >= 0]).tolist():
             here = shard == number
@@ -258,9 +259,50 @@ def space(
 def encoded(encoder: Encoder, texts: Iterable[pl.Series], scratch: Path, limit_bytes: int, phase: Callable[[str], None]) -> Path:
     """The folder of an encoder's vectors, with one for each of the texts. Null has none.
 
-    One encodes at a time; another who wants the same waits, and finds it done. phase: told how many texts there are to do.
+    phase: told how many texts there are to do.
     """
-    folder = cache_root() / f"vectors-{rng.blake('vectors 1', encoder.fingerprint)}"
+
+    def keyed() -> Iterator[Wanted]:
+        for some in texts:
+            once = some.drop_nulls().unique(maintain_order=True)
+            lanes = rng.strings128(once)
+            yield Wanted(pl.DataFrame({"text": once}), lanes, lanes[0])
+
+    making = Making("vectors", encoder.fingerprint, "encoding, {} texts of at most {}", _BLOCK)
+    return kept(making, keyed(), lambda block: encoder.encode(block["text"].to_list()), scratch, limit_bytes, phase)
+
+
+class Wanted(NamedTuple):
+    """Rows of which something is to be kept under their keys, in the order of another 64-bit key."""
+
+    frame: pl.DataFrame
+    lanes: rng.Lanes
+    order: rng.U64
+
+
+class Making(NamedTuple):
+    """What is kept: its name, what makes it, words for how far it is, with two places for numbers, and how many rows are made at once."""
+
+    name: str
+    fingerprint: str
+    words: str
+    block: int
+
+
+def kept(
+    making: Making,
+    rows: Iterable[Wanted],
+    make: Callable[[pl.DataFrame], NDArray[np.floating]],
+    scratch: Path,
+    limit_bytes: int,
+    phase: Callable[[str], None],
+) -> Path:
+    """The folder of what was made, with a row of numbers for each key: of a fingerprint, each key once and for all.
+
+    make: called with blocks of rows whose keys are not there yet, in their order whatever that of the input. One makes at a time;
+    another who wants the same waits, and finds it done.
+    """
+    folder = cache_root() / f"{making.name}-{rng.blake(f'{making.name} 1', making.fingerprint)}"
     with storage(folder):
         folder.mkdir(parents=True, exist_ok=True)
         lock = hold(folder / "lock")
@@ -268,16 +310,24 @@ def encoded(encoder: Encoder, texts: Iterable[pl.Series], scratch: Path, limit_b
         _swept(folder)
         known = _Opened(folder).keys
         parts = Partitioner(scratch, limit_bytes)
-        for some in texts:
-            fresh = some.drop_nulls().unique(maintain_order=True)
-            fresh = fresh.filter(pl.Series(known.find(rng.strings128(fresh)) < 0))
-            if len(fresh):
-                parts.add(pl.DataFrame({"text": fresh}), rng.strings128(fresh)[0])
-        _encode(encoder, parts, folder, phase)
+        for some in rows:
+            fresh = known.find(some.lanes) < 0
+            if fresh.any():
+                high, low = (lane[fresh] for lane in some.lanes)
+                frame = some.frame.filter(pl.Series(fresh)).with_columns(pl.Series(_HIGH, high), pl.Series(_LOW, low))
+                parts.add(frame, some.order[fresh])
+        _make(making, make, parts, folder, phase)
     finally:
         os.close(lock)
     _open.cache_clear()
     return folder
+
+
+def found(folder: Path, lanes: rng.Lanes) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """What is kept in a folder under each of n keys, as rows of numbers, and which keys are there; the others are zero."""
+    opened = _open(str(folder))
+    place = opened.keys.find(lanes)
+    return opened.take(place, np.float64), place >= 0
 
 
 def _swept(folder: Path) -> None:
@@ -288,7 +338,7 @@ def _swept(folder: Path) -> None:
     for path in [*folder.glob(f"*{_KEYS}")]:
         try:
             keys, rows = _shard_of(path)
-            whole = keys.shape == (2, len(rows)) and keys.dtype == np.uint64 and rows.dtype == np.float32 and rows.ndim == 2
+            whole = keys.shape == (2, len(rows)) and keys.dtype == np.uint64 and rows.dtype.kind == "f" and rows.ndim == 2
         except (OSError, ValueError, EOFError):
             whole = False
         if not whole:
@@ -304,39 +354,41 @@ def _shard_of(keys: Path) -> tuple[rng.U64, F32]:
 
 
 def _distinct(parts: Partitioner) -> Iterator[pl.DataFrame]:
-    """Each text once, in the order of the digests."""
-    for part, _ in parts.parts():
-        once = part.unique("text", maintain_order=True)
-        high, low = rng.strings128(once["text"])
-        yield once[np.lexsort((low, high))]
+    """Each key once, in order."""
+    for part, order in parts.parts():
+        once = part.with_columns(pl.Series("__order", order)).unique([_HIGH, _LOW], keep="first", maintain_order=True)
+        yield once.sort("__order", _HIGH, _LOW).drop("__order")
 
 
-def _encode(encoder: Encoder, parts: Partitioner, folder: Path, phase: Callable[[str], None]) -> None:
-    waiting: list[tuple[pl.Series, F32]] = []
+def _make(
+    making: Making, make: Callable[[pl.DataFrame], NDArray[np.floating]], parts: Partitioner, folder: Path, phase: Callable[[str], None]
+) -> None:
+    waiting: list[tuple[rng.Lanes, NDArray[np.floating]]] = []
     begun = time.monotonic()
     done, most = 0, parts.rows
-    for block in evenly(_distinct(parts), _BLOCK):
+    for block in evenly(_distinct(parts), making.block):
         if not block.height:
             continue
-        phase(f"encoding, {done:,} texts of at most {most:,}")
-        waiting.append((block["text"], encoder.encode(block["text"].to_list())))
+        phase(making.words.format(f"{done:,}", f"{most:,}"))
+        lanes = block[_HIGH].to_numpy(), block[_LOW].to_numpy()
+        waiting.append((lanes, make(block.drop(_HIGH, _LOW))))
         done += block.height
-        if time.monotonic() - begun >= _SHARD_SECONDS or sum(len(one) for one, _ in waiting) >= _SHARD_ROWS:
+        if time.monotonic() - begun >= _SHARD_SECONDS or sum(len(one) for _, one in waiting) >= _SHARD_ROWS:
             _shard(folder, waiting)
             waiting, begun = [], time.monotonic()
     if waiting:
         _shard(folder, waiting)
     if done:
-        _log.info("%s texts were encoded", f"{done:,}")
+        _log.info("%s done", making.words.format(f"{done:,}", f"{most:,}"))
 
 
-def _shard(folder: Path, parts: list[tuple[pl.Series, F32]]) -> None:
-    """Write texts' vectors; with its keys in place a shard is whole."""
-    rows = np.concatenate([vectors for _, vectors in parts])
+def _shard(folder: Path, parts: list[tuple[rng.Lanes, NDArray[np.floating]]]) -> None:
+    """Write what was made; with its keys in place a shard is whole."""
+    rows = np.concatenate([made for _, made in parts])
     if not rows.size:
         raise InputError("the model gave vectors of no numbers", mend="use another model")
     name = f"{time.time_ns():020d}-{uuid.uuid4().hex[:8]}"
-    keys = np.stack(rng.strings128(pl.concat([texts for texts, _ in parts])))
+    keys = np.concatenate([np.stack(lanes) for lanes, _ in parts], axis=1)
     with storage(folder):
         for suffix, data in ((_ROWS, rows), (_KEYS, keys)):
             part = folder / f"{name}{suffix}.part"

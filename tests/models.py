@@ -1,4 +1,4 @@
-"""A small static model, made on the spot: a vector drawn for each word of the sample, no download."""
+"""Small models, made on the spot of the words of the sample and of numbers drawn for them, no download."""
 
 from __future__ import annotations
 
@@ -29,4 +29,32 @@ def static_model(folder: Path, *, seed: int = 0, dimensions: int = 32) -> Path:
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     vectors = np.random.default_rng(seed).standard_normal((len(vocabulary), dimensions)).astype(np.float32)
     StaticModel(vectors, tokenizer).save_pretrained(str(folder))
+    return folder
+
+
+def cross_encoder(folder: Path, *, seed: int = 0, outputs: int = 1) -> Path:
+    """A cross-encoder in the folder: one layer of BERT with drawn weights, large enough that scores differ. Needs torch."""
+    import torch
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+    from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
+
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
+    vocabulary = [*special, *words()]
+    tokenizer = Tokenizer(models.WordLevel({word: place for place, word in enumerate(vocabulary)}, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    names = dict(zip(("pad_token", "unk_token", "cls_token", "sep_token"), special, strict=True))
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=64, **names).save_pretrained(str(folder))
+    torch.manual_seed(seed)
+    config = BertConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
+        num_labels=outputs,
+        initializer_range=0.5,
+    )
+    BertForSequenceClassification(config).save_pretrained(str(folder))
     return folder

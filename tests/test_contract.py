@@ -14,12 +14,13 @@ from negforge.registry import Operator
 from negforge.testing import laws_of
 from tests.conftest import ROOT
 from tests.models import static_model
+from tests.reranking import Reranking
 
 EVERY = registry.every_operator()
 MODEL = static_model(Path(tempfile.mkdtemp(prefix="negforge-test-model-")))
 atexit.register(shutil.rmtree, MODEL, ignore_errors=True)
 
-TestLaws = laws_of(*(one.title for one in EVERY), options={"model": str(MODEL)})
+TestLaws = laws_of(*(one.title for one in EVERY), options={"model": str(MODEL), "reranker": Reranking().spec})
 
 
 @pytest.mark.parametrize("operator", EVERY, ids=lambda one: one.title.replace(" ", "-"))

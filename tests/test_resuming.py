@@ -21,10 +21,12 @@ from hypothesis import strategies as st
 
 from negforge import journal, plugins, registry, resuming
 from negforge.corpus import file_digest
+from negforge.encoders import Encoder
 from negforge.engine import ordered_map
 from negforge.journal import Journal, Kept
 from negforge.pipeline import load, plan, run_steps
 from negforge.report import Counts, Report
+from negforge.rerankers import Reranker
 from negforge.runner import stage_of
 from negforge.store import Dataset
 from tests.children import negatives
@@ -725,6 +727,7 @@ def test_a_stage_is_known_by_what_its_model_is(tmp_path: Path) -> None:
 
 def test_only_what_is_declared_to_name_an_encoder_is_one() -> None:
     """Any other option is looked for neither in folders nor on the Hub."""
-    assert resuming.encoders_of(registry.find("score", "span")) == ["model"]
-    assert all(resuming.encoders_of(one) == ["model"] for one in registry.our_operators() if "model" in one.options())
-    assert resuming.encoders_of(registry.find("score", "overlap")) == []
+    assert resuming.models_of(registry.find("score", "span")) == {"model": Encoder}
+    assert resuming.models_of(registry.find("score", "cross-encoder")) == {"reranker": Reranker}
+    assert all(resuming.models_of(one) == {"model": Encoder} for one in registry.our_operators() if "model" in one.options())
+    assert resuming.models_of(registry.find("score", "overlap")) == {}

@@ -13,6 +13,7 @@ from negforge import registry
 from negforge.registry import Operator
 from negforge.showing import example, facts, manual, reflowed
 from tests.models import static_model
+from tests.reranking import Reranking
 from tests.shell import call, good, on_terminal, shell
 
 
@@ -232,6 +233,8 @@ def test_the_line_to_type_works(operator: Operator, tables: Path, tmp_path: Path
     assert words[0] == "negforge"
     if "--model" in words:
         static_model(tmp_path / words[words.index("--model") + 1])
+    if "--reranker" in words:  # the tests have no library for a model in a folder
+        words[words.index("--reranker") + 1] = Reranking().spec
     if "--run" in words:
         (tmp_path / words[words.index("--run") + 1]).symlink_to(root / "sample_data" / "run.trec")
     if "by" in operator.options():

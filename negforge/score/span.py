@@ -28,6 +28,7 @@ from pydantic import Field
 from negforge import search
 from negforge.contract import Declares
 from negforge.encoders import Encoder
+from negforge.paired import with_weakest
 from negforge.records import Batches, Negatives
 from negforge.spans import sentences
 from negforge.text import CJK
@@ -102,15 +103,12 @@ def score(batch: Negatives, state: State, *, max_words: int = 6) -> pl.DataFrame
                     found[place], at = best[text]
                     if name == "negative":
                         matched[place] = spans[at]
-    made = pl.DataFrame(
-        {
-            "score_span": pl.Series(columns["negative"], dtype=pl.Float64),
-            "score_span_positive": pl.Series(columns["positive"], dtype=pl.Float64),
-            "span_matched": pl.Series(matched, dtype=pl.String),
-            "anchor_id": frame["anchor_id"],
-        }
-    )
-    return made.with_columns(pl.col("score_span_positive").min().over("anchor_id").alias("score_span_weakest")).drop("anchor_id")
+    made = {
+        "score_span": pl.Series(columns["negative"], dtype=pl.Float64),
+        "score_span_positive": pl.Series(columns["positive"], dtype=pl.Float64),
+        "span_matched": pl.Series(matched, dtype=pl.String),
+    }
+    return with_weakest(made, frame["anchor_id"], "span")
 
 
 def _best(spans: search.F32, texts: list[str | None], lookup: Lookup) -> dict[str | None, tuple[float, int]]:
