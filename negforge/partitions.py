@@ -39,14 +39,19 @@ class Groups(NamedTuple):
         return int(self.first[group + 1] - self.first[group])
 
 
-class _Members:
-    """Some rows of a matrix as a matrix of their own, read where they are wanted."""
+class Members:
+    """Some rows of a matrix as a matrix of their own, read where they are wanted; a row may stand there twice."""
 
     def __init__(self, matrix: F32, rows: Rows) -> None:
         self.matrix, self.rows = matrix, rows
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """As of a matrix."""
+        return len(self.rows), self.matrix.shape[1]
 
     def __getitem__(self, some: slice | Rows) -> F32:
         found: F32 = self.matrix[self.rows[some]]
@@ -76,7 +81,12 @@ def with_one(vectors: F32) -> F32:
 
 
 def means(matrix: F32, group: Rows, size: int) -> F32:
-    """The centroids of groups 0 to `size` - 1; zero for one without members. group: of each row of the matrix, -1 for none."""
+    """The centroids of groups 0 to `size` - 1, as `averages`, in single precision and with what they are compared by."""
+    return _compared(averages(matrix, group, size))
+
+
+def averages(matrix: F32 | Members, group: Rows, size: int) -> F64:
+    """The means of groups 0 to `size` - 1; zero for one without members. group: of each row of the matrix, -1 for none."""
     sums = np.zeros((size, matrix.shape[1]))
     counts = np.bincount(group[group >= 0], minlength=size)
     for start in range(0, len(matrix), _BLOCK):
@@ -85,7 +95,8 @@ def means(matrix: F32, group: Rows, size: int) -> F32:
         if len(rows):
             numbers, first = np.unique(some[rows], return_index=True)
             sums[numbers] += np.add.reduceat(np.asarray(matrix[start : start + _BLOCK])[rows].astype(np.float64), first, axis=0)
-    return _compared(sums / np.maximum(counts, 1)[:, None])
+    found: F64 = sums / np.maximum(counts, 1)[:, None]
+    return found
 
 
 def _compared(centroids: F64) -> F32:
@@ -127,7 +138,7 @@ def texts_of(
     for group, who in sorted(asked.items()):
         members = groups.member[groups.first[group] : groups.first[group + 1]]
         numbers, distances = np.array([one for one, _ in who], dtype=np.int64), np.array([one for _, one in who])
-        found = search.best(vectors[numbers], cast("F32", _Members(matrix, members)), int(wanted[numbers].max()))
+        found = search.best(vectors[numbers], cast("F32", Members(matrix, members)), int(wanted[numbers].max()))
         at, place = np.nonzero(found.rows >= 0)
         parts.append((numbers[at], np.full(len(at), group), distances[at], members[found.rows[at, place]], found.scores[at, place]))
     types = {"owner": pl.Int64, "group": pl.Int64, "distance": pl.Float64, "corpus_row": pl.Int64, "score_dense": pl.Float64}

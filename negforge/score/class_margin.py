@@ -24,6 +24,7 @@ from negforge.contract import Declares
 from negforge.encoders import Encoder
 from negforge.engine import storage
 from negforge.labelled import F64, Label, Labelled, Rows, gather
+from negforge.partitions import Members, averages
 from negforge.records import Batches, Negatives
 from negforge.vectors import CorpusPrompt, GivenModel
 
@@ -56,23 +57,9 @@ def prepare(
     texts = gather(inputs, "positive", label, Encoder(model, corpus_prompt), scratch, max_memory, phase)
     path = scratch / "centroids.npy"
     with storage(path):
-        np.save(path, _centroids(texts), allow_pickle=False)
+        place, number = texts.labels_of(np.arange(len(texts)))
+        np.save(path, averages(Members(texts.vectors, place), number, len(texts.labels)), allow_pickle=False)
     return State(texts, path, texts.record)
-
-
-def _centroids(texts: Labelled) -> F64:
-    """A mean for each label, summed in double precision in the order of the texts' digests."""
-    sums = np.zeros((len(texts.labels), texts.dimensions))
-    counts = np.zeros(len(texts.labels))
-    for start in range(0, len(texts), _BLOCK):
-        some = np.arange(start, min(start + _BLOCK, len(texts)))
-        place, number = texts.labels_of(some)
-        order = np.argsort(number, kind="stable")
-        there, first, of_label = np.unique(number[order], return_index=True, return_counts=True)
-        sums[there] += np.add.reduceat(texts.vectors[some][place[order]].astype(np.float64), first, axis=0)
-        counts[there] += of_label
-    found: F64 = sums / np.maximum(counts, 1)[:, None]
-    return found
 
 
 def score(batch: Negatives, state: State, *, label: str) -> pl.DataFrame:

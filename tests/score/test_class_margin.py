@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 import negforge
-from negforge import labelled
+from negforge import labelled, partitions
 from negforge.cli import app
 from negforge.encoders import Encoder
 from negforge.errors import InputError
@@ -48,6 +48,7 @@ def test_margins_by_hand(mined: pl.DataFrame, model: str, monkeypatch: pytest.Mo
     """Means of distinct unit vectors, in blocks of any size; a positive that stands in many rows counts once."""
     monkeypatch.setattr(class_margin, "_BLOCK", block)
     monkeypatch.setattr(labelled, "_BLOCK", block)
+    monkeypatch.setattr(partitions, "_BLOCK", block)
     monkeypatch.setattr(class_margin, "_CELLS_AT_ONCE", 4 * block)
     made = negforge.run("score class-margin", mined, model=model, label="topic", workers=1).kept
     expected = by_hand(mined, model)
