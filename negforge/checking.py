@@ -29,6 +29,7 @@ from negforge.errors import InputError, NegforgeError, NewerFormatError, UsageEr
 from negforge.formats import History, read_notes
 from negforge.labels import labelled
 from negforge.progress import Progress
+from negforge.promoting import promoted
 from negforge.records import DROP_NAMES, KINDS, NEGATIVES, Kind
 from negforge.report import Counts, counted
 from negforge.runner import EXPORT
@@ -482,11 +483,13 @@ class _Rows:
         there = frame["negative"].is_not_null() & (frame["label"] == "negative")
         if "dropped_by" in frame.columns:
             there &= frame["dropped_by"].is_null()
+        raised = promoted(frame) & frame["anchor"].is_not_null()
         anchors = (rng.hash64(frame["anchor_id"]), rng.hash64(text.normalised(frame["anchor"], language=self._language)))
         for number, anchor in enumerate(anchors):
             for texts, mask, is_negative in (
                 (positive, frame["positive"].is_not_null() & frame["anchor"].is_not_null(), False),
                 (negative, there & frame["anchor"].is_not_null(), True),
+                (negative, raised, False),
             ):
                 chosen = mask.fill_null(value=False).to_numpy()
                 high, low = rng.strings128(texts.filter(mask.fill_null(value=False)))

@@ -156,6 +156,7 @@ class Exported(NamedTuple):
 
 
 RELAXED = "relaxed"
+WRITTEN = ("perturb.", "rewrite.", "respond.")  # families whose operators write a text instead of choosing one
 
 
 def drops(reasons: pl.Series, values: pl.Series | None = None, notes: pl.Series | None = None) -> pl.DataFrame:

@@ -10,10 +10,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from negforge import answers, rng
+from negforge import answers, promoting, rng
 from negforge.contract import Chosen, Edit, Refusal
 from negforge.errors import InputError
-from negforge.labels import column_of, labelled, without_refuted
+from negforge.labels import PROMOTED, column_of, labelled, without_refuted
 from negforge.prepared import Prepared
 from negforge.records import DROP_NAMES, NEGATIVES, Negatives, Table
 from negforge.registry import Operator
@@ -81,6 +81,9 @@ def generate_batch(work: Generation, frame: pl.DataFrame) -> tuple[pl.DataFrame,
     made = pl.concat([rows, refused], how="vertical") if refused.height else rows
     counts.kept = rows.height
     counts.scores = score_steps(rows)
+    raised = rows.filter(promoting.promoted(rows))
+    for verifier in work.verifiers:
+        counts.promoted[verifier.operator.name] += raised.filter(pl.col(column_of(verifier.operator.name)) == "positive").height
     for label, number in rows["label"].value_counts().iter_rows():
         counts.labels[label] += number
     return made, counts
@@ -303,7 +306,16 @@ def _assemble(work: Generation, frame: pl.DataFrame, units: Units, found: Candid
     verdicts = tried.drop("candidate")[place]
     rows = _with_pairs(rows, found.pairs)
     made = _stamp(work, rows.with_columns(*looked, *verdicts), found.draw[chosen][place])
-    return _ordered(without_refuted(labelled(made)))
+    return _ordered(without_refuted(labelled(_promoted(work, frame, made))))
+
+
+def _promoted(work: Generation, frame: pl.DataFrame, made: pl.DataFrame) -> pl.DataFrame:
+    """Rows with what of them is promoted, where that is asked for. Only where anchors come whole all their positives are known."""
+    settings, names = work.generator.settings, [verifier.operator.name for verifier in work.verifiers]
+    if not (settings.promote and names):
+        return made
+    whole = work.generator.operator.declares.scope == "anchor"
+    return promoting.taken(made, names, settings.language, frame if whole else None)
 
 
 def _with_pairs(rows: pl.DataFrame, pairs: pl.DataFrame | None) -> pl.DataFrame:
@@ -376,5 +388,6 @@ def _refused(work: Generation, frame: pl.DataFrame, units: Units, found: Candida
             pl.Series("drop_value", values[units.members[members]].tolist(), dtype=pl.String),
             pl.col("initial_label").alias("label"),
             *(pl.lit(None, pl.String).alias(name) for name in work.verdicts),
+            *([pl.lit(None, pl.String).alias(PROMOTED)] if work.generator.settings.promote and work.verifiers else []),
         )
     )

@@ -10,6 +10,7 @@ import polars as pl
 from negforge import registry
 
 PREFIX = "verdict_"
+PROMOTED = "verdict_promoted"  # of no verifier: see `promoting`
 
 
 def column_of(verifier: str) -> str:

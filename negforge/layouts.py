@@ -10,6 +10,7 @@ from negforge import rng, text
 from negforge.errors import InputError, listed, near
 from negforge.records import DROP_NAMES, Negatives
 
+_RAISED = "__raised"  # of a row that has a promoted text as its positive
 _COLUMNS = ("anchor_id", "anchor", "id", "source_id", "operator", "draw")
 Docids = Literal["given", "text"]
 
@@ -19,7 +20,7 @@ class Sides(NamedTuple):
 
     Columns: anchor_id, anchor, text, id (null for a positive), source_id, operator, score, rank (of the row's negative,
     null where no miner gave one); `docid`, the text's id in a corpus, else its digest; `turn`, the place of the anchor, in the order
-    of the rows; `place`, that of the text among the anchor's, from 1, by source for a positive, by draw for others.
+    of the rows; `place`, that of the text among the anchor's, from 1, by source for a positive, promoted ones last, by draw for others.
     """
 
     positives: pl.DataFrame
@@ -52,6 +53,41 @@ def _right_by_id(frame: pl.DataFrame) -> pl.Series:
     return wrong.join(pl.concat(right), on=["anchor_id", "negative_id"], how="semi")["row"]
 
 
+def with_promoted(rows: pl.DataFrame, frame: pl.DataFrame, raised: pl.Series, language: str) -> tuple[pl.DataFrame, pl.Series]:
+    """The rows that go out, and of each promoted text a row with every negative of its anchor; and which promoted rows cannot.
+
+    rows: those of `frame`, which holds whole anchors, that go out. raised: which rows of it are promoted. In a new row the text is
+    the `positive`, its corpus id the `positive_id`, its scores those of the positive, and the promoted row is the source. The
+    series has a reason for a promoted row that is a positive of its anchor already (`known-positive`) or whose anchor has no
+    negative to go with it (`no-negative`), else null.
+    """
+    numbers = pl.int_range(pl.len(), dtype=pl.Int64).alias("__row")
+    asked = _same(frame.with_columns(numbers, pl.col("negative").alias("text")).filter(raised), language)
+    own = _same(frame.select("anchor_id", pl.col("positive").alias("text")).unique(), language)
+    known = asked.join(own, on=["anchor_id", "same"], how="semi")["__row"]
+    alone = asked.join(rows, on="anchor_id", how="anti")["__row"]
+    is_known, is_alone = (pl.col("__row").is_in(one.implode()) for one in (known, alone))
+    reason = pl.when(is_known).then(pl.lit("known-positive")).when(is_alone).then(pl.lit("no-negative"))
+    refused = frame.select(numbers).select(reason.alias("drop_reason")).to_series()
+
+    scores = [name for name in rows.columns if f"{name}_positive" in rows.columns and name.startswith("score_")]
+    texts = asked.filter(pl.col("__row").is_in(refused.is_null().arg_true().cast(pl.Int64).implode())).sort("draw", "operator", "id")
+    texts = texts.unique(["anchor_id", "same"], keep="first", maintain_order=True)
+    more = {"negative": "positive", "id": "source_id", **{name: f"{name}_positive" for name in scores}}
+    more |= {"negative_id": "positive_id"} if "negative_id" in rows.columns else {}
+    texts = texts.select("anchor_id", *(pl.col(old).alias(f"__{new}") for old, new in more.items()))
+    beside = rows.sort("source_id", "draw", "operator", "id").unique(["anchor_id", "negative"], keep="first", maintain_order=True)
+    made = texts.join(beside, on="anchor_id", how="inner", maintain_order="left_right")
+    made = made.with_columns(pl.col(f"__{new}").alias(new) for new in more.values())
+    made = made.with_columns(pl.concat_list("source_ids", "source_id").alias("source_ids"), pl.lit(value=True).alias(_RAISED))
+    every = pl.concat(
+        [rows.with_columns(pl.lit(value=False).alias(_RAISED)), made.drop(f"__{new}" for new in more.values())], how="diagonal_relaxed"
+    )
+    turns = rows.select(pl.col("anchor_id").unique(maintain_order=True)).with_row_index("__turn")
+    ordered = every.join(turns, on="anchor_id", how="left", maintain_order="left").sort("__turn", maintain_order=True)
+    return ordered.drop("__turn"), refused
+
+
 def sides(batch: Negatives, *, title: str, n: int | None, scores: str | None = None, docids: Docids | None = None) -> Sides:
     """Split whole anchors into their positives and negatives.
 
@@ -63,7 +99,8 @@ def sides(batch: Negatives, *, title: str, n: int | None, scores: str | None = N
     frame = batch.frame.with_row_index("__row")
     turn = pl.col("__row").min().over("anchor_id").alias("turn")
     ids = [_found(frame, "negative_id", pl.String).alias("docid"), _found(frame, "positive_id", pl.String).alias("__docid_positive")]
-    more = [*ids, _found(frame, "rank", pl.Int64).alias("rank"), *_scored(frame, scores)]
+    raised = _found(frame, _RAISED, pl.Boolean).fill_null(value=False).alias(_RAISED)
+    more = [*ids, _found(frame, "rank", pl.Int64).alias("rank"), raised, *_scored(frame, scores)]
     rows = frame.select("__row", turn, *_COLUMNS, "label", "positive", pl.col("negative").alias("text"), *more)
     said = rows.with_columns(
         pl.col("positive").alias("text"),
@@ -72,10 +109,10 @@ def sides(batch: Negatives, *, title: str, n: int | None, scores: str | None = N
         pl.lit(None, pl.String).alias("id"),
     )
     true = rows.filter(pl.col("label") == "positive")
-    positives = _once(pl.concat([said, true]), docids, "source_id", "draw")
+    positives = _once(pl.concat([said, true]), docids, _RAISED, "source_id", "draw")
 
     wrong = rows.filter(pl.col("label") != "positive")
-    negatives = _once(wrong, docids, "draw", "operator", "id")
+    negatives = _once(wrong, docids, "draw", "operator", "id", _RAISED)
     last = pl.lit(True) if n is None else pl.col("place") <= n
     beyond = wrong.join(negatives.filter(~last), on=["anchor_id", "text"], how="semi").select(
         "__row", pl.lit("beyond-n").alias("drop_reason")

@@ -63,6 +63,9 @@ class Settings(pydantic.BaseModel):
     on: Annotated[typing.Literal["positive", "anchor"], Field(description="The text an edit is made in.")] = "positive"
     language: Annotated[str, Field(description="Language of the texts, for number words; `code` compares case and signs exactly.")] = "en"
     verify: Annotated[bool, Field(description="Run the free verifiers the operator declares; switching them off is recorded.")] = True
+    promote: Annotated[
+        bool, Field(description="Take what a verifier of this stage finds right for its anchor for a further positive, which trainers get.")
+    ] = False
     keep_labels: Annotated[
         list[Label], Field(description="A label to write into a dataset beside `negative`, which is always written. Repeatable.")
     ] = []
@@ -82,9 +85,9 @@ class Settings(pydantic.BaseModel):
 _EVERYWHERE = ("limit", "shards", "workers", "batch_size", "max_memory")
 _BY_VERB: dict[str, tuple[str, ...]] = {
     "ingest": ("rename", "max_bad_rows", "limit", "shards", "batch_size", "max_memory"),
-    "generate": ("num_negatives", "seed", "language", "verify", "keep_labels", "rename", *_EVERYWHERE),
+    "generate": ("num_negatives", "seed", "language", "verify", "promote", "keep_labels", "rename", *_EVERYWHERE),
     "score": ("keep_labels", *_EVERYWHERE),
-    "verify": ("language", "keep_labels", *_EVERYWHERE),
+    "verify": ("language", "promote", "keep_labels", *_EVERYWHERE),
     "filter": ("keep_labels", *_EVERYWHERE),
     "dedupe": ("language", "keep_labels", *_EVERYWHERE),
     "schedule": ("keep_labels", *_EVERYWHERE),
@@ -241,6 +244,12 @@ def _apart(operator: Operator, given: Mapping[str, Any]) -> Iterator[UsageError]
     if some and all(given.get(name) is None for name in some):
         flags = listed(f"--{name.replace('_', '-')}" for name in some)
         yield UsageError(f"{operator.title} is given none of {flags}", mend=_help(some[0], shapes[some[0]]))
+    if (
+        operator.verb == "generate"
+        and given.get("promote") is True
+        and not (given.get("verify", True) and operator.declared.get("verifiers"))
+    ):
+        yield OptionError("promote", "means nothing where nothing is verified", operator.title, "leave it out, or verify")
     for name, other in operator.declared.get("needs", {}).items():
         if given.get(name) is not None and given.get(other) is None:
             yield OptionError(name, f"means nothing without --{other.replace('_', '-')}", operator.title, _help(other, shapes[other]))

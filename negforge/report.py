@@ -28,6 +28,7 @@ class Counts:
     A generator is asked for k slots per source row (per anchor when mining): asked = emitted + refused + short.
     vetoed: candidates that a verifier proved true, by verifier; they stand as rows labelled `positive`, outside the slots.
     repeated, blank: candidates passed over because the row has that text already, or it is empty; passed: for a miner's own reason.
+    promoted: rows that are further positives of their anchor from here on, by the verifier that found them right.
     unmatched: pairs whose positive_id the corpus does not have, so that their passage is not known by its text.
     noted: rows that stay although something spoke against them, by what it was. short_units: anchors that a filter left with fewer
     negatives than there are to be, of which `short` are missing.
@@ -48,6 +49,7 @@ class Counts:
     repeated: int = 0
     blank: int = 0
     passed: Counter[str] = field(default_factory=Counter)
+    promoted: Counter[str] = field(default_factory=Counter)
     unmatched: int = 0
     labels: Counter[str] = field(default_factory=Counter)
     per_unit: Counter[int] = field(default_factory=Counter)
@@ -80,7 +82,7 @@ class Counts:
         found: dict[str, Any] = {"seen": self.seen, "kept": self.kept, "dropped": _sorted(self.dropped)}
         if self.scores:
             found["scores"] = quantiles(self.scores)
-        for name in ("skipped", "labels", "noted"):
+        for name in ("skipped", "labels", "noted", "promoted"):
             if getattr(self, name):
                 found[name] = _sorted(getattr(self, name))
         if self.collapsed:
@@ -207,6 +209,8 @@ class Report:
             lines.append(f"anchors with fewer than --at-least: {left['short']:,}, which lack {counted(left['missing'], 'negative')}")
         if counts.get("noted"):
             lines.append("rows that stay all the same: " + reasons(counts["noted"]))
+        if counts.get("promoted"):
+            lines.append("rows promoted to positives of their anchor: " + reasons(counts["promoted"]))
         lines += [f"{name}: {words}" for name, words in self.explained.items()]
         if counts.get("labels"):
             lines.append("labels of the kept rows: " + reasons(counts["labels"]))

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from negforge import answers, registry
+from negforge import answers, promoting, registry
 from negforge.badrows import PLACE, TEXT, BadRow, BadRows
 from negforge.contract import RELAXED, Exported, Skipped
 from negforge.documents import Documents
@@ -43,8 +43,8 @@ from negforge.inputs import (
     sources_of,
 )
 from negforge.journal import Journal, Kept, Made, Result
-from negforge.labels import column_of, labelled, standing, without_refuted
-from negforge.layouts import known_right
+from negforge.labels import PROMOTED, column_of, labelled, standing, without_refuted
+from negforge.layouts import known_right, with_promoted
 from negforge.options import Settings, check, settings_of
 from negforge.prepared import Prepared, explained, prepare, recorded
 from negforge.progress import Progress
@@ -314,7 +314,13 @@ class _Run:
         self._record(prepared.record)
         if scope == "table":
             return table.kind, table.clustered, self._table(table, prepared)
-        return table.kind, scope == "anchor" or table.clustered, self._map(table, prepared)
+        return table.kind, self._by_anchor or table.clustered, self._map(table, prepared)
+
+    @property
+    def _by_anchor(self) -> bool:
+        """Whether rows come in whole anchors: what is promoted is compared with the positives of its anchor."""
+        promotes = self.operator.verb == "verify" and self.settings.promote
+        return self.operator.declares.scope == "anchor" or promotes
 
     def _over(
         self, work: Callable[[pl.DataFrame], tuple[Made, Counts]], batches: Iterable[pl.DataFrame], workers: int
@@ -402,6 +408,7 @@ class _Run:
             "seed": self.settings.seed,
             **({"limit": self.settings.limit} if self.settings.limit else {}),
             **({"rename": self.settings.rename} if self.settings.rename else {}),
+            **({"promote": True} if self.settings.promote else {}),
             **({"explained": words} if (words := explained(self.operator, self.stage.options)) else {}),
             **more,
             **self._third_party(more.get("verifiers", [])),
@@ -561,8 +568,7 @@ class _Run:
                 yield from pace.cut(kept)
 
         pace = _Pace(rows, self.operator.declares.least_rows)
-        anchor = self.operator.declares.scope == "anchor"
-        batches = by_anchor(source, self.scratch, self.limit_bytes, rows, aside, lambda: pace.rows) if anchor else live()
+        batches = by_anchor(source, self.scratch, self.limit_bytes, rows, aside, lambda: pace.rows) if self._by_anchor else live()
         free = self.operator.declares.cost == "free"
         few = free and self.settings.workers is None and source.rows is not None and source.rows <= _FEW_ROWS
         schema: dict[str, pl.DataType] = {}
@@ -756,7 +762,7 @@ def map_batch(prepared: Prepared, frame: pl.DataFrame) -> tuple[pl.DataFrame, Co
             name = column_of(operator.name)
             answer = answers.verdicts(operator, answer, frame.height)
             verdict = standing(name, frame[name], answer) if name in frame.columns else answer.alias(name)
-            made = without_refuted(labelled(frame.with_columns(verdict)))
+            made = _verified(prepared, frame.with_columns(verdict), counts)
             witness = pl.when(pl.col(name) == "negative").then(pl.lit([operator.name])).otherwise(pl.lit([], dtype=pl.List(pl.String)))
             made = made.with_columns(pl.col("evidence").list.concat(witness).list.unique().list.sort())
             for label, number in made["label"].value_counts().iter_rows():
@@ -768,21 +774,41 @@ def map_batch(prepared: Prepared, frame: pl.DataFrame) -> tuple[pl.DataFrame, Co
     return made.select(NEGATIVES.ordered(made.columns)), counts
 
 
+def _verified(prepared: Prepared, frame: pl.DataFrame, counts: Counts) -> pl.DataFrame:
+    """Rows with the verdict of a verifier, labelled anew, and promoted where that is asked for."""
+    name, settings = prepared.operator.name, prepared.settings
+    if settings.promote:
+        frame = promoting.taken(frame, [name], settings.language, frame)
+        frame = promoting.spread(frame, name, settings.language)
+    made = without_refuted(labelled(promoting.still(frame)))
+    if settings.promote:
+        counts.promoted[name] += made.filter(promoting.promoted(made), pl.col(column_of(name)) == "positive").height
+    return made
+
+
 def export_batch(prepared: Prepared, labels: set[str], frame: pl.DataFrame) -> tuple[Exported, Counts]:
     """A batch of whole anchors in a trainer's layout. Rows of another label do not go out; they are dropped by that name.
 
-    Of a layout that has a language, neither do negatives that are right for their anchor by any of its rows: `known-positive`.
+    Of a layout that has a language, neither do negatives that are right for their anchor by any of its rows: `known-positive`. There
+    the rows that were promoted are positives of their anchor.
     """
-    operator = prepared.operator
+    operator, language = prepared.operator, prepared.settings.language
     guarded = "language" in operator.parameters
-    right = known_right(frame, prepared.settings.language) if guarded else pl.lit(value=False)
+    right = known_right(frame, language) if guarded else pl.lit(value=False)
+    raised = promoting.promoted(frame if guarded else frame.drop(PROMOTED, strict=False))
     other = pl.concat_str(pl.lit("label-"), pl.col("label"))
-    reason = pl.when(~pl.col("label").is_in([*labels])).then(other).when(right).then(pl.lit("known-positive"))
+    unlike = pl.when(~pl.col("label").is_in([*labels])).then(other).when(right).then(pl.lit("known-positive"))
+    reason = frame.select(pl.when(~raised).then(unlike).alias("drop_reason")).to_series()
+    rows = frame.filter(reason.is_null() & ~raised)
+    if raised.any():
+        rows, refused = with_promoted(rows, frame, raised, language)
+        reason = reason.zip_with(refused.is_null(), refused)
     block = [pl.lit(operator.title).alias("dropped_by"), reason.alias("drop_reason"), pl.lit(None, pl.String).alias("drop_value")]
-    every = frame.with_columns(block)
-    lost = every.filter(pl.col("drop_reason").is_not_null())
-    rows = frame.filter(every["drop_reason"].is_null())
+    lost = frame.with_columns(block).filter(reason.is_not_null())
     made = answers.exported(operator, prepared.call(operator.function, Negatives(rows)))
+    if raised.any() and made.dropped is not None:  # a negative beside a promoted text is a row beside its own positive already
+        own = made.dropped.filter(~pl.col("source_id").is_in(frame["id"].filter(raised).implode()))
+        made = made._replace(dropped=own.select(*dict.fromkeys([*frame.columns, *DROP_NAMES])))
     parts = [part for part in (lost, made.dropped) if part is not None and part.height]
     dropped = pl.concat(parts) if parts else None
     counts = Counts(seen=frame.height, kept=frame.height)

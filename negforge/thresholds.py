@@ -15,6 +15,8 @@ from pydantic import Field
 
 from negforge.contract import RELAXED, drops
 from negforge.errors import InputError, listed, near
+from negforge.labels import PROMOTED
+from negforge.promoting import promoted
 
 NO_SCORE = "no-score"
 BY = "Score to look at: `dense` is the column score_dense, with score_dense_positive beside it."
@@ -63,14 +65,18 @@ def references(frame: pl.DataFrame, by: str, reference: str) -> pl.Series:
     """What each row's score is compared with, null where there is nothing.
 
     frame: whole anchors. `weakest` is the least `score_x_weakest` of the anchor's rows, or, of an anchor that has none, their
-    least `score_x_positive`.
+    least `score_x_positive`; a promoted row's own score counts as that of a positive.
     """
     name = column_of(by)
     if reference == "row":
         return numbers(frame, f"{name}_positive", by)
     names = [one for one in (f"{name}_weakest", f"{name}_positive") if one in frame.columns] or [f"{name}_positive"]
     scores = frame.select("anchor_id").with_columns(numbers(frame, one, by) for one in names)
-    return scores.select(pl.coalesce(pl.col(one).min().over("anchor_id") for one in names)).to_series()
+    least = pl.coalesce(pl.col(one).min().over("anchor_id") for one in names)
+    if PROMOTED not in frame.columns:
+        return scores.select(least).to_series()
+    raised = scores.with_columns(pl.select(pl.when(promoted(frame)).then(numbers(frame, name, by))).to_series().alias("raised"))
+    return raised.select(pl.min_horizontal(least, pl.col("raised").min().over("anchor_id"))).to_series()
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from negforge.contract import Declares
+from negforge.contract import WRITTEN, Declares
 from negforge.engine import NARROW_BYTES, Partitioner
 from negforge.records import Negatives, Over, Pairs
 from negforge.rng import U64, hash64, mix
@@ -24,7 +24,6 @@ from negforge.rng import U64, hash64, mix
 DECLARES = Declares(
     version=1, scope="row", reads=Negatives, proves=("positive",), columns=("anchor_id", "anchor", "negative", "negative_id", "operator")
 )
-WRITTEN = ("perturb.", "rewrite.", "respond.")
 _ANCHORS_TEXT, _ANY_TEXT, _ANCHORS_ID = (np.uint64(salt) for salt in (0x5A17_0001, 0x5A17_0002, 0x5A17_0003))
 _QUERYS_TEXT, _QUERYS_ID = (np.uint64(salt) for salt in (0x5A17_0004, 0x5A17_0005))  # by the anchor's text, whatever its id
 
