@@ -107,7 +107,7 @@ def test_triplets_and_tuples_have_a_pair_of_it() -> None:
     counts = tuples.report.counts
     assert counts["seen"] == kept.height == counts["kept"] + sum(counts["dropped"].values())
     assert counts["dropped"] == {"beyond-n": 3, "label-positive": 2}
-    assert {*tuples.asides["dropped"].columns} == {*kept.columns, "dropped_by", "drop_reason", "drop_value"}
+    assert {*tuples.dropped.columns} == {*kept.columns, "dropped_by", "drop_reason", "drop_value"}
 
 
 def test_rows_depend_on_themselves_and_their_anchor() -> None:
