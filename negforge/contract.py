@@ -156,6 +156,7 @@ class Exported(NamedTuple):
 
 
 RELAXED = "relaxed"
+SHORTAGE = "shortage"  # in the evidence of a negative that was drawn for want of a better one
 WRITTEN = ("perturb.", "rewrite.", "respond.")  # families whose operators write a text instead of choosing one
 
 

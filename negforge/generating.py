@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from negforge import answers, promoting, rng
-from negforge.contract import Chosen, Edit, Refusal
+from negforge.contract import SHORTAGE, Chosen, Edit, Refusal
+from negforge.drawing import drawn
 from negforge.errors import InputError
 from negforge.labels import PROMOTED, column_of, labelled, without_refuted
 from negforge.prepared import Prepared
 from negforge.records import DROP_NAMES, NEGATIVES, Negatives, Table
 from negforge.registry import Operator
 from negforge.report import Counts, score_steps
+from negforge.rng import Rng
+from negforge.text import normalised
 
 Rows = NDArray[np.int64]
 # What a `no-site` row carries: ids and reason, no text.
@@ -25,6 +28,7 @@ _OF_SILENT = {
     *("id", "anchor_id", "label", "opposition", "evidence", *DROP_NAMES),
     *("source_id", "source_ids", "initial_label", "operator", "operator_version", "options_digest", "seed", "draw"),
 }
+_ANCHORS_AT_ONCE = 1024  # for which texts are drawn and looked at
 _MOST = 1 << 40  # more slots than any machine has rows for; keeps arithmetic in 64 bits
 
 
@@ -58,7 +62,8 @@ class Candidates:
 
     unit: the unit of each. draw: its place among the unit's candidates, from 0. columns: what else the operator gave.
     refusals: reason and value by unit. passed: candidates the operator passed over, by reason. texts are looked up only for
-    the candidates that are tried. pairs: what a miner says of the batch's rows themselves.
+    the candidates that are tried. pairs: what a miner says of the batch's rows themselves. filled: the candidates from this place on
+    were drawn at random, for want of better ones.
     """
 
     unit: Rows
@@ -67,6 +72,7 @@ class Candidates:
     refusals: dict[int, tuple[str, str]] = field(default_factory=dict)
     passed: Counter[str] = field(default_factory=Counter)
     pairs: pl.DataFrame | None = None
+    filled: int = _MOST
 
 
 def generate_batch(work: Generation, frame: pl.DataFrame) -> tuple[pl.DataFrame, Counts]:
@@ -74,7 +80,7 @@ def generate_batch(work: Generation, frame: pl.DataFrame) -> tuple[pl.DataFrame,
     generator = work.generator
     units = _units(generator, frame)
     k = min(generator.settings.num_negatives, _MOST)
-    found, tried, counts = _fill(work, units, _candidates(generator, units, frame, k), k)
+    found, tried, counts = _fill(work, units, frame, _candidates(generator, units, frame, k), k)
     counts.seen = frame.height
     rows = _assemble(work, frame, units, found, tried)
     refused = _refused(work, frame, units, found, tried, counts)
@@ -183,6 +189,51 @@ def _more(work: Generation, units: Units, found: Candidates, missing: Rows, k: i
     return Candidates(unit, draw, columns, found.refusals, found.passed, found.pairs)
 
 
+def _at_random(work: Generation, units: Units, frame: pl.DataFrame, found: Candidates, missing: Rows, k: int) -> Candidates | None:
+    """The candidates with texts drawn for anchors that lack some, where that is asked for, or None.
+
+    frame: whole anchors. What is right for the anchor, the anchor itself and what the miner gave already are left out.
+    """
+    generator = work.generator
+    store, settings = getattr(generator.state, "corpus", None), generator.settings
+    if settings.when_short != "random" or store is None or "corpus_row" not in found.columns.columns:
+        return None
+    chance = Rng(settings.seed, f"{generator.operator.title} when short")
+    known = [pl.DataFrame({"unit": found.unit, "corpus_row": found.columns["corpus_row"].cast(pl.Int64)})]
+    if "positive_id" in frame.columns:
+        known.append(pl.DataFrame({"unit": units.members, "corpus_row": store.find(frame["positive_id"])}))
+    right = pl.concat(
+        pl.DataFrame({"unit": units.members, "same": normalised(frame[name], language=settings.language)})
+        for name in ("anchor", "positive")
+    ).unique()
+    short = np.flatnonzero(missing > 0)
+    parts = [pl.DataFrame(schema={"unit": pl.Int64, "corpus_row": pl.Int64})]
+    for start in range(0, len(short), _ANCHORS_AT_ONCE):
+        some = short[start : start + _ANCHORS_AT_ONCE]
+        drew = drawn(units.frame["anchor_id"][some], store.size, chance, 2 * k + 16)
+        rows = drew.select(pl.Series("unit", some).gather(drew["owner"]), "corpus_row").join(
+            pl.concat(known), on=["unit", "corpus_row"], how="anti", maintain_order="left"
+        )
+        texts = store.take(rows["corpus_row"].to_numpy())
+        for name in ("text", "body"):
+            same = rows.select("unit", pl.lit(normalised(texts[name], language=settings.language)).alias("same"))
+            stands = same.with_row_index("row").join(right, on=["unit", "same"], how="anti", maintain_order="left")["row"]
+            rows, texts = rows[stands], texts[stands]
+        parts.append(rows)
+    more = pl.concat(parts)
+    have = np.bincount(found.unit, minlength=units.frame.height)
+    unit = more["unit"].to_numpy()
+    place = np.arange(len(unit)) - np.searchsorted(unit, unit, side="left")
+    columns = pl.concat([found.columns, more.select("corpus_row", pl.lit("random").alias("miner"))], how="diagonal_relaxed")
+    return replace(
+        found,
+        unit=np.concatenate([found.unit, unit]),
+        draw=np.concatenate([found.draw, have[unit] + place]),
+        columns=columns,
+        filled=len(found.unit),
+    )
+
+
 def _edits(operator: Operator, edits: list[Edit], texts: pl.Series) -> pl.DataFrame:
     """Edits of these texts as columns. Looked at one by one only if there is a wrong one among them."""
     if edits and not operator.declares.edits:
@@ -200,8 +251,9 @@ def _edits(operator: Operator, edits: list[Edit], texts: pl.Series) -> pl.DataFr
     raise RuntimeError(f"{operator.title} yielded edits that make no columns")
 
 
-def _fill(work: Generation, units: Units, found: Candidates, k: int) -> tuple[Candidates, pl.DataFrame, Counts]:
-    """Try candidates in order, only as many as are missing, until k of each unit stand; ask for more once where too few do.
+def _fill(work: Generation, units: Units, frame: pl.DataFrame, found: Candidates, k: int) -> tuple[Candidates, pl.DataFrame, Counts]:
+    """Try candidates in order, only as many as are missing, until k of each unit stand; ask for more once where too few do, and
+    draw the rest at random where that is asked for.
 
     Returns all candidates, and of those that become rows, accepted and vetoed, in the order of units and draws: their number and
     the verdict of each verifier.
@@ -218,6 +270,8 @@ def _fill(work: Generation, units: Units, found: Candidates, k: int) -> tuple[Ca
         chosen = np.flatnonzero((found.draw >= tried[found.unit]) & (found.draw < (tried + missing)[found.unit]))
         if not len(chosen):
             more = _more(work, units, found, missing, k) if not beyond else None
+            if more is None and found.filled == _MOST:
+                more = _at_random(work, units, frame, found, missing, k)
             if more is None:
                 break
             found, beyond = more, True
@@ -229,15 +283,7 @@ def _fill(work: Generation, units: Units, found: Candidates, k: int) -> tuple[Ca
             blank = (batch["negative"].str.strip_chars().str.len_bytes() == 0).to_numpy()
             counts.blank += int(blank.sum())
             stands &= ~blank
-        vetoed = np.zeros(len(chosen), dtype=bool)
-        verdicts = {}
-        for verifier in work.verifiers:
-            said = answers.verdicts(verifier.operator, verifier.call(verifier.operator.function, batch), len(batch))
-            verdicts[column_of(verifier.operator.name)] = said
-            hit = stands & (said == "positive").to_numpy()
-            counts.vetoed[verifier.operator.name] += int(hit.sum())
-            vetoed |= hit
-            stands &= ~hit
+        verdicts, vetoed = _judged(work, batch, stands, counts)
         if k > 1:  # the same text under another id, or by another edit; with one slot there is no other
             keys = rng.hash64(batch.normalised("negative", work.generator.settings.language)).tolist()
             for place in np.flatnonzero(stands).tolist():
@@ -247,6 +293,7 @@ def _fill(work: Generation, units: Units, found: Candidates, k: int) -> tuple[Ca
                     counts.repeated += 1
                 seen.add(mark)
         np.add.at(have, found.unit[chosen[stands]], 1)
+        counts.filled += int((chosen[stands] >= found.filled).sum())
         kept.append(pl.DataFrame({"candidate": chosen, **verdicts}).filter(pl.Series(stands | vetoed)))
     proposed = np.zeros(size, dtype=bool)
     for part in kept:
@@ -259,6 +306,22 @@ def _fill(work: Generation, units: Units, found: Candidates, k: int) -> tuple[Ca
     rows = pl.concat([none, *kept])
     candidate = rows["candidate"].to_numpy()
     return found, rows[np.lexsort((found.draw[candidate], found.unit[candidate]))], counts
+
+
+def _judged(
+    work: Generation, batch: Negatives, stands: NDArray[np.bool_], counts: Counts
+) -> tuple[dict[str, pl.Series], NDArray[np.bool_]]:
+    """What each verifier says of the candidates, and which of them were vetoed; these stand no more."""
+    vetoed = np.zeros(len(batch), dtype=bool)
+    verdicts = {}
+    for verifier in work.verifiers:
+        said = answers.verdicts(verifier.operator, verifier.call(verifier.operator.function, batch), len(batch))
+        verdicts[column_of(verifier.operator.name)] = said
+        hit = stands & (said == "positive").to_numpy()
+        counts.vetoed[verifier.operator.name] += int(hit.sum())
+        vetoed |= hit
+        stands &= ~hit
+    return verdicts, vetoed
 
 
 def _as_negatives(work: Generation, units: Units, found: Candidates, chosen: Rows) -> Negatives:
@@ -306,6 +369,9 @@ def _assemble(work: Generation, frame: pl.DataFrame, units: Units, found: Candid
     verdicts = tried.drop("candidate")[place]
     rows = _with_pairs(rows, found.pairs)
     made = _stamp(work, rows.with_columns(*looked, *verdicts), found.draw[chosen][place])
+    if found.filled < _MOST:
+        more = pl.when(pl.Series(chosen[place] >= found.filled)).then(pl.lit([SHORTAGE])).otherwise(pl.lit([], dtype=pl.List(pl.String)))
+        made = made.with_columns(pl.col("evidence").list.concat(more).list.sort())
     return _ordered(without_refuted(labelled(_promoted(work, frame, made))))
 
 

@@ -61,6 +61,13 @@ class Settings(pydantic.BaseModel):
     limit: Annotated[int | None, Field(ge=1, description="Take only the first N anchors by id.")] = None
     num_negatives: Annotated[int, Field(ge=1, description="Negatives per source row, or per anchor when mining.")] = 1
     on: Annotated[typing.Literal["positive", "anchor"], Field(description="The text an edit is made in.")] = "positive"
+    when_short: Annotated[
+        typing.Literal["short", "random"],
+        Field(
+            description="What becomes of an anchor that the miner leaves short: it has fewer negatives (`short`), or the rest is "
+            "drawn from the corpus, with the miner `random` and `shortage` in the evidence (`random`)."
+        ),
+    ] = "short"
     language: Annotated[str, Field(description="Language of the texts, for number words; `code` compares case and signs exactly.")] = "en"
     verify: Annotated[bool, Field(description="Run the free verifiers the operator declares; switching them off is recorded.")] = True
     promote: Annotated[
@@ -104,6 +111,8 @@ def settings_of(operator: Operator) -> tuple[str, ...]:
         names = tuple(name for name in names if name not in ("rename", "max_bad_rows"))
     if operator.declared.get("edits"):
         names = (*names[:1], "on", *names[1:])
+    if operator.verb == "generate" and operator.declared.get("scope") == "anchor" and "corpus" in operator.sides:
+        names = (*names[:1], "when_short", *names[1:])
     if "rng" in operator.parameters and "seed" not in names:
         names = ("seed", *names)
     return (*names, *(name for name in Settings.model_fields if name in operator.parameters and name not in names))

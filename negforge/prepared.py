@@ -91,6 +91,8 @@ def recorded(operator: Operator, options: dict[str, Any], settings: Settings, si
     reads = {"num_negatives", "language"} if operator.verb == "generate" else set()
     if operator.declared.get("edits"):
         reads.add("on")
+    if settings.when_short == "random":  # by default it adds no row
+        reads.add("when_short")
     names = sorted(name for name in {*Settings.model_fields} - {*UNRECORDED} if name in operator.parameters or name in reads)
     return {
         **{name: value for name, value in settings.model_dump(mode="json").items() if name in names and name != "seed"},

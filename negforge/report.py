@@ -29,6 +29,7 @@ class Counts:
     vetoed: candidates that a verifier proved true, by verifier; they stand as rows labelled `positive`, outside the slots.
     repeated, blank: candidates passed over because the row has that text already, or it is empty; passed: for a miner's own reason.
     promoted: rows that are further positives of their anchor from here on, by the verifier that found them right.
+    filled: slots, of those emitted, that were filled at random.
     unmatched: pairs whose positive_id the corpus does not have, so that their passage is not known by its text.
     noted: rows that stay although something spoke against them, by what it was. short_units: anchors that a filter left with fewer
     negatives than there are to be, of which `short` are missing.
@@ -49,6 +50,7 @@ class Counts:
     repeated: int = 0
     blank: int = 0
     passed: Counter[str] = field(default_factory=Counter)
+    filled: int = 0
     promoted: Counter[str] = field(default_factory=Counter)
     unmatched: int = 0
     labels: Counter[str] = field(default_factory=Counter)
@@ -99,6 +101,7 @@ class Counts:
                 "repeated": self.repeated,
                 "blank": self.blank,
                 **({"passed": _sorted(self.passed)} if self.passed else {}),
+                **({"filled": self.filled} if self.filled else {}),
                 **({"unmatched": self.unmatched} if self.unmatched else {}),
                 "per_source": self._spread(),
             }
@@ -269,6 +272,8 @@ class Report:
             )
         if counts["vetoed"]:
             lines.append("candidates proved true, labelled positive: " + reasons(counts["vetoed"]))
+        if counts.get("filled"):
+            lines.append(f"filled at random, for want of a better candidate: {counts['filled']:,} (slots)")
         if counts.get("unmatched"):
             lines.append(f"pairs whose positive_id is not in the corpus: {counts['unmatched']:,}")
         before = counts["dropped"].get("before", 0)

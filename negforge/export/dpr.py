@@ -20,7 +20,7 @@ from typing import Annotated
 import polars as pl
 from pydantic import Field
 
-from negforge.contract import Declares, Exported
+from negforge.contract import SHORTAGE, Declares, Exported
 from negforge.errors import InputError
 from negforge.layouts import Docids, lists, sides
 from negforge.records import Negatives, missing_column
@@ -55,7 +55,8 @@ def export(
     texts, and for a score that is null.
     """
     found = sides(batch, title="export dpr", n=n, scores=scores, docids=docids)
-    chosen = batch.frame.filter(~pl.col("operator").is_in(easy or _CHANCE)).select("anchor_id", pl.col("negative").alias("text")).unique()
+    drawn = pl.col("operator").is_in(easy or _CHANCE) | (pl.col("evidence").list.contains(SHORTAGE) & pl.lit(easy is None))
+    chosen = batch.frame.filter(~drawn).select("anchor_id", pl.col("negative").alias("text")).unique()
     negatives = found.negatives.join(chosen.with_columns(pl.lit(1).alias("hard")), on=["anchor_id", "text"], how="left")
     negatives = negatives.with_columns(pl.col("hard").fill_null(0)).sort("turn", "hard", "place")
     context = pl.struct(
