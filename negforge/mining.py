@@ -22,7 +22,8 @@ Sharpness = Annotated[
     float,
     Field(
         ge=0,
-        description="For `near-positive`: weights are exp(-a * (negative - positive + shift)^2), this is a; some 100 suit a cosine.",
+        description="For `near-positive`: weights are exp(-a * (negative - positive + shift)^2), this is a; some 100 suit a cosine, less a "
+        "score that goes further.",
     ),
 ]
 Shift = Annotated[float, Field(description="For `near-positive`: how far below the positive, in scores, the likeliest candidate is.")]

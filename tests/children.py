@@ -206,6 +206,7 @@ def _index_job(job: dict[str, Any]) -> dict[str, Any]:
     """Index a corpus, a commit each 32 texts, and search it; killed before the text of number `text` of those that it is fed."""
     from negforge import lexical
     from negforge.generate.mine import bm25  # a declaration sets threads of Polars to work, which a fork has not
+    from negforge.rng import Rng
 
     os.environ["NEGFORGE_CACHE"] = job["path"]
     lexical._COMMIT_SECONDS, lexical._ROWS_A_LOOK = 0.0, 32
@@ -224,7 +225,7 @@ def _index_job(job: dict[str, Any]) -> dict[str, Any]:
     queries = Pairs(pl.select(anchor_id=corpus["id"], anchor=corpus["text"].str.slice(0, 40)).gather_every(7))
     side = Corpus(reader=corpus.iter_slices, digest="of the corpus")
     state = bm25.prepare(side, 1 << 30, tokeniser=job.get("tokeniser", "simple"))
-    return {"fed": fed, "found": bm25.generate(queries, state, num_negatives=5).rows()}
+    return {"fed": fed, "found": bm25.generate(queries, state, Rng(0, "bm25"), num_negatives=5).rows.rows()}
 
 
 _JOBS = {"index": _index_job, "write": _write_job, "run": _run_job, "merge": _merge_job, "push": _push_job}

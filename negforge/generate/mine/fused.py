@@ -2,7 +2,9 @@
 
 A candidate's `score_rrf` is the sum of 1 / (60 + rank) over the lists it stands in; ties go by id. `miners` and `ranks` name
 them, `score_bm25` and `score_dense` are raw, and null where that list has it not. Random candidates come last: easy negatives for
-slots that the others leave, whatever these found.
+slots that the others leave, whatever these found, and in any `--sampling`. With `near-positive` candidates whose sum is near that of
+the anchor's best positive, by `positive_id`, are the likeliest; an anchor none of whose positives is in the lists takes the last
+of its candidates first. Sums are hundredths: --sharpness 10000 to 100000 suits them.
 Source: Cormack et al., Reciprocal rank fusion, 2009; texttron/tevatron#87, #43 (nobody can rebuild negatives whose mixture was
 never recorded); huggingface/sentence-transformers#2818.
 """
@@ -18,15 +20,16 @@ import polars as pl
 from pydantic import AfterValidator, Field
 
 from negforge.contract import Chosen, Declares, Refusal
+from negforge.corpus import CorpusStore
 from negforge.errors import UsageError
 from negforge.lexical import Index, Tokeniser
-from negforge.mining import matches, nearest, scored_positives
+from negforge.mining import Sampling, Sharpness, Shift, arranged, matches, nearest, scored_positives
 from negforge.records import Batches, Corpus, Pairs
 from negforge.rng import Rng
 from negforge.vectors import AnchorVectors, CorpusPrompt, CorpusVectors, Model, Prompt, Similarity, Space, space
 
 DECLARES = Declares(
-    version=1,
+    version=2,
     scope="anchor",
     reads=Pairs,
     cost="model",
@@ -63,7 +66,7 @@ class State:
     space: Space | None
 
     @property
-    def corpus(self) -> object:
+    def corpus(self) -> CorpusStore:
         """The corpus by row number."""
         return self.index.corpus
 
@@ -125,12 +128,15 @@ def generate(
     *,
     num_negatives: int,
     depth: Annotated[int, Field(ge=1, description="How many of the best of each list are candidates.")] = 100,
+    sampling: Sampling = "top",
+    sharpness: Sharpness = 0.5,
+    shift: Shift = 0.0,
 ) -> Chosen:
-    """The candidates of all lists, by the sum of their reciprocal ranks.
+    """The candidates of all lists, by the sum of their reciprocal ranks, in the order in which they are to be taken.
 
-    batch: whole anchors. Gives rows (anchor_id, corpus_row, rank, score_rrf, score_bm25, score_dense, miner, miners, ranks), best
-    first for each anchor; and for each pair score_dense_positive and score_dense_weakest. An anchor without a vector has the
-    candidates of the other lists; it is refused as `no-vector` where there is none.
+    batch: whole anchors. Gives rows (anchor_id, corpus_row, rank, score_rrf, score_bm25, score_dense, miner, miners, ranks); and for
+    each pair score_dense_positive and score_dense_weakest. An anchor without a vector has the candidates of the other lists; it is
+    refused as `no-vector` where there is none.
     """
     frame, deep = batch.frame, max(depth, 2 * num_negatives)
     lists: list[pl.DataFrame] = []
@@ -145,7 +151,24 @@ def generate(
     rows = _fused(lists, frame)
     known = set(rows["anchor_id"].unique().to_list())
     pairs = scored_positives(frame, state.space).drop("anchor_id") if state.space is not None else None
-    return Chosen(rows, [one for one in refusals if one.row_id not in known], pairs=pairs)
+    near = rows.filter(pl.col("score_rrf") > 0)
+    best = _best(frame, near, state.corpus)
+    taken = pl.concat(
+        [
+            arranged(near, "score_rrf", best, rng, sampling=sampling, sharpness=sharpness, shift=shift),
+            rows.filter(pl.col("score_rrf") == 0),
+        ]
+    )
+    return Chosen(taken, [one for one in refusals if one.row_id not in known], pairs=pairs)
+
+
+def _best(frame: pl.DataFrame, rows: pl.DataFrame, store: CorpusStore) -> pl.DataFrame:
+    """`anchor_id` and the greatest sum of one of its positives that the lists have."""
+    if "positive_id" not in frame.columns:
+        return pl.DataFrame(schema={"anchor_id": pl.String, "score": pl.Float64})
+    own = frame.select("anchor_id", pl.Series("corpus_row", store.find(frame["positive_id"]))).unique(maintain_order=True)
+    found = own.join(rows, on=["anchor_id", "corpus_row"], how="inner", maintain_order="left")
+    return found.group_by("anchor_id", maintain_order=True).agg(pl.col("score_rrf").max().alias("score"))
 
 
 def _drawn(frame: pl.DataFrame, size: int, rng: Rng, wanted: int) -> pl.DataFrame:

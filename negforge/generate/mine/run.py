@@ -7,6 +7,9 @@ as it stands, `miner` its tag. Where the list has the pair's own positive, by `p
 `score_run_weakest` the least of the anchor's. A docno that is not in the corpus is passed over, `not-in-corpus`, and so is one that
 the list has in a better place, `duplicate`; neither takes a slot.
 
+With `--sampling near-positive` candidates whose score is near that of the anchor's best positive in the list are the likeliest; an
+anchor none of whose positives is there takes its candidates from the end of the list.
+
 Several runs are fused by reciprocal rank: `score_rrf` is the sum of 1 / (60 + rank) over the runs that have the text, each read
 to its end, and `rank` the place by it, equal sums by id. `miners`, `ranks` and `run_scores` are lists of what each of those runs
 says, in the order of `--run`, and `miner` joins the tags by `+`; a tag that a run before has too is numbered, `tag#2`.
@@ -31,12 +34,14 @@ from pydantic import Field
 from negforge.contract import Chosen, Declares, Refusal
 from negforge.corpus import CorpusStore
 from negforge.errors import InputError, listed
+from negforge.mining import Sampling, Sharpness, Shift, arranged
 from negforge.records import Batches, Corpus, Pairs, free_name
+from negforge.rng import Rng
 from negforge.runs import Found, RunStore
 from negforge.tables import content_digest
 
 DECLARES = Declares(
-    version=1,
+    version=2,
     scope="anchor",
     reads=Pairs,
     label="negative",
@@ -133,11 +138,15 @@ def _tell(files: list[Path], runs: tuple[RunStore, ...], store: CorpusStore, inp
 def generate(
     batch: Pairs,
     state: State,
+    rng: Rng,
     *,
     num_negatives: int,
     depth: Annotated[int, Field(ge=1, description="How many of the best of an anchor's list are candidates.")] = 100,
+    sampling: Sampling = "top",
+    sharpness: Sharpness = 0.5,
+    shift: Shift = 0.0,
 ) -> Chosen:
-    """The best of each anchor's list, or of its fused lists.
+    """The best of each anchor's list, or of its fused lists, in the order in which they are to be taken.
 
     batch: whole anchors. Returns rows (anchor_id, corpus_row, rank from 1, score_run or score_rrf, miner; of several runs the lists
     miners, ranks and run_scores), best first for each anchor, and refusals: `not-in-run`, or `not-in-corpus` where the corpus has
@@ -156,11 +165,16 @@ def generate(
         some = anchors[start:end]
         pairs = batch.frame if len(cuts) == 2 else batch.frame.filter(pl.col("anchor_id").is_in(some.implode()))
         parts.append(_chosen(pairs, some, state, depth))
+    name = "score_rrf" if len(state.runs) > 1 else "score_run"
+    pairs = pl.concat([part.pairs for part in parts if part.pairs is not None])
+    ids = batch.frame.select("id", "anchor_id").join(pairs, on="id", how="inner", maintain_order="left")
+    best = ids.group_by("anchor_id", maintain_order=True).agg(pl.col(f"{name}_positive").max().alias("score"))
+    rows = pl.concat([part.rows for part in parts])
     return Chosen(
-        pl.concat([part.rows for part in parts]),
+        arranged(rows, name, best, rng, sampling=sampling, sharpness=sharpness, shift=shift),
         [refusal for part in parts for refusal in part.refusals],
         sum((part.passed for part in parts), Counter[str]()),
-        pl.concat([part.pairs for part in parts if part.pairs is not None]),
+        pairs,
     )
 
 

@@ -7,6 +7,7 @@ import math
 import os
 import random
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -109,6 +110,38 @@ def test_an_anchor_with_many_positives_is_mined_once() -> None:
     assert made.kept.height == 1500
     assert made.kept["negative"].n_unique() == 3
     assert made.kept["id"].is_unique().all()
+
+
+def test_near_the_positive_by_the_same_formula() -> None:
+    """SimANS: positives are scored as candidates are; a huge `a` takes those nearest the best of an anchor's."""
+    corpus = table("red pear", "red red", "red apple tree on a hill", "red apple", "red red red", "apple")
+    right = pl.DataFrame({"id": ["p", "r"], "anchor_id": ["a", "a"], "anchor": ["red"] * 2, "positive": ["Red apple!", "sky"]})
+    given: dict[str, Any] = {"corpus": corpus, "num_negatives": 4, "sampling": "near-positive"}
+    made = negforge.run(TITLE, right, **given, sharpness=1e6).kept
+    plain = negforge.run(TITLE, right, corpus=corpus, num_negatives=4).kept
+    rows = made.filter(pl.col("source_id") == "p").sort("draw")
+    of_it = plain.filter(pl.col("negative") == "red apple")["score_bm25"][0]
+    assert rows["score_bm25_positive"].to_list() == pytest.approx([of_it] * rows.height, rel=1e-5)
+    assert {*rows["score_bm25_weakest"]} == {0.0}
+    assert made.filter(pl.col("source_id") == "r")["score_bm25_positive"].unique().to_list() == [0.0]
+    assert rows["negative"][0] == "red apple"  # the positive itself, which is vetoed
+    assert rows["label"].to_list() == ["positive", *["negative"] * 4]
+    far = (rows["score_bm25"] - of_it).abs().to_list()
+    assert far == sorted(far)
+    assert plain["draw"].to_list() != made["draw"].to_list() or plain["negative"].to_list() != made["negative"].to_list()
+    assert "score_bm25_positive" not in plain.columns
+
+
+@pytest.mark.parametrize("sampling", ["random", "near-positive"])
+def test_a_sampled_run_depends_on_its_seed_alone(sampling: str, pairs: pl.DataFrame, corpus: pl.DataFrame) -> None:
+    """Any batch and order of rows gives the same, another seed another; the best are not always first."""
+    digests = [
+        negforge.run(
+            TITLE, rows, corpus=corpus, sampling=sampling, sharpness=0.01, num_negatives=3, seed=seed, batch_size=size
+        ).report.outcome.digests["content_digest"]
+        for rows, seed, size in ((pairs, 1, 10_000), (pairs.reverse(), 1, 3), (pairs, 2, 10_000))
+    ]
+    assert digests[0] == digests[1] != digests[2]
 
 
 def test_no_shared_word_is_a_refusal_that_stays() -> None:

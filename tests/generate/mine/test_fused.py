@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -47,6 +48,24 @@ def test_random_candidates_fill_what_the_others_leave(pairs: pl.DataFrame, corpu
     assert made.report.counts["short"] == 0
     first = made.kept.filter(pl.col("rank") == 1, pl.col("anchor_id") != "x")
     assert first["miner"].str.contains("bm25").all()
+
+
+def test_sampling_leaves_random_candidates_for_the_end(pairs: pl.DataFrame, corpus: pl.DataFrame) -> None:
+    """Drawn among those of the lists, seeded; near the positive a huge `a` takes its neighbours by the sum; chance comes last."""
+    given: dict[str, Any] = {"corpus": corpus, "miners": ["bm25", "random"], "num_negatives": 6}
+    runs = [negforge.run("generate mine.fused", pairs, **given, sampling="random", batch_size=size).kept for size in (2, 10_000)]
+    assert runs[0].sort("id").equals(runs[1].sort("id"))
+    for _, rows in runs[0].sort("draw").group_by("source_id", maintain_order=True):
+        chance = (rows["score_rrf"] == 0).to_list()
+        assert chance == sorted(chance)
+    assert runs[0].sort("source_id", "draw")["rank"].to_list() != sorted(runs[0]["rank"].to_list())
+    one = pairs.head(1)
+    near = negforge.run("generate mine.fused", one, **given, sampling="near-positive", sharpness=1e12).kept.sort("draw")
+    listed = near.filter(pl.col("score_rrf") > 0)
+    own = near.filter(pl.col("negative_id") == one["positive_id"][0])
+    assert own["draw"].to_list() == [0]
+    far = (listed["score_rrf"] - own["score_rrf"][0]).abs().to_list()
+    assert far == sorted(far)
 
 
 def test_vectors_and_the_list_that_wants_them_go_together(pairs: pl.DataFrame, corpus: pl.DataFrame, model: str) -> None:

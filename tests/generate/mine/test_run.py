@@ -23,6 +23,7 @@ from negforge.corpus import CorpusStore
 from negforge.errors import InputError, OptionError
 from negforge.generate.mine import bm25, run
 from negforge.records import Corpus, Pairs
+from negforge.rng import Rng
 from negforge.runs import RunStore
 from tests.conftest import SAMPLE
 
@@ -465,7 +466,7 @@ def test_a_run_of_bm25_over_scifact_gives_what_bm25_gives(tmp_path: Path, real_d
     negforge.run("ingest corpus", str(folder / "corpus.jsonl.gz"), output=str(tmp_path / "corpus.parquet"))
     pairs, corpus = pl.read_parquet(tmp_path / "pairs.parquet"), pl.read_parquet(tmp_path / "corpus.parquet")
     state = bm25.prepare(Corpus(corpus, digest="scifact for a run"), 1 << 30)
-    found = bm25.generate(Pairs(pairs), state, num_negatives=1, depth=30)
+    found = bm25.generate(Pairs(pairs), state, Rng(0, "bm25"), num_negatives=1, depth=30).rows
     found = found.with_columns(state.corpus.take(found["corpus_row"].to_numpy())["id"].alias("docno"))
     lines = [f"{one['anchor_id']} Q0 {one['docno']} {one['rank']} {one['score_bm25']!r} bm25\n" for one in found.to_dicts()]
     run = written(tmp_path, "".join(reversed(lines)))
@@ -475,3 +476,27 @@ def test_a_run_of_bm25_over_scifact_gives_what_bm25_gives(tmp_path: Path, real_d
     names = ["source_id", "negative_id", "rank", "label", "draw", "miner"]
     assert mine.kept.select(*names, score=pl.col("score_run")).equals(theirs.kept.select(*names, score=pl.col("score_bm25")))
     assert mine.report.counts["emitted"] == 6472
+
+
+LISTS = "".join(f"q Q0 d{place:02d} 1 {50 - place} tag\n" for place in range(40)) + "r Q0 d03 1 9 tag\nr Q0 d04 2 8 tag\nr Q0 d05 3 7 tag\n"
+
+
+def test_near_the_positive_in_the_list(tmp_path: Path) -> None:
+    """SimANS: a huge `a` takes what scores nearest the positive, `shift` moves it; a positive that is not listed, the end of the list."""
+    corpus = table(*(f"d{place:02d}" for place in range(40)))
+    pairs = asked("q", "r").with_columns(pl.Series("positive_id", ["d20", "d39"]))
+    given: dict[str, Any] = {"num_negatives": 2, "sampling": "near-positive", "sharpness": 1e6}
+    found = mined(tmp_path, LISTS, corpus, pairs, **given)
+    assert {one[1] for one in found if one[0] == "q"} == {"d19", "d20", "d21"}
+    assert [one[1] for one in found if one[0] == "r"] == ["d05", "d04"]
+    moved = mined(tmp_path, LISTS, corpus, pairs, **given, shift=10.0)
+    assert [one[1:4] for one in moved if one[0] == "q"][:1] == [("d30", 31, 20.0)]
+
+
+def test_a_sampled_list_is_drawn_for_each_anchor(tmp_path: Path) -> None:
+    """The seed and the anchor decide, batches do not; rank and score stay those of the list."""
+    corpus, pairs = table(*(f"d{place:02d}" for place in range(40))), asked("q", "r")
+    runs = [mined(tmp_path, LISTS, corpus, pairs, sampling="random", batch_size=size) for size in (1, 100)]
+    assert runs[0] == runs[1] != mined(tmp_path, LISTS, corpus, pairs, sampling="random", seed=1)
+    assert all(rank == 51 - score for anchor, _, rank, score, _ in runs[0] if anchor == "q")
+    assert {one[1] for one in runs[0] if one[0] == "r"} == {"d03", "d04", "d05"}
