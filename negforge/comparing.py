@@ -60,13 +60,15 @@ class Difference:
     """What changed from `before` to `after`.
 
     rows: how many under each heading, and `same`. by: under each heading, how many by operator and what became of them.
-    stages: see `stage_changes`. examples: rows under each heading, as they were and are.
+    again: how many of the rows kept in the second alone have the texts of one kept in the first alone: a round of mining by another
+    model gives the same negatives other ids. stages: see `stage_changes`. examples: rows under each heading, as they were and are.
     """
 
     before: Side
     after: Side
     rows: dict[str, int] = field(default_factory=dict)
     by: dict[str, dict[str, int]] = field(default_factory=dict)
+    again: int = 0
     stages: list[dict[str, Any]] = field(default_factory=list)
     examples: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
@@ -78,7 +80,7 @@ class Difference:
     def document(self) -> dict[str, Any]:
         """As JSON."""
         found = {"before": vars(self.before), "after": vars(self.after), "equal": self.equal, "rows": self.rows, "by": self.by}
-        return {**found, "stages": self.stages, **({"examples": self.examples} if self.examples else {})}
+        return {**found, "again": self.again, "stages": self.stages, **({"examples": self.examples} if self.examples else {})}
 
     def lines(self) -> Iterator[str]:
         """For people."""
@@ -89,6 +91,8 @@ class Difference:
             if self.rows[name]:
                 yield f"{name} {self.rows[name]:,} ({meaning}): {reasons(self.by[name])}"
                 yield from (f"  {_example(one)}" for one in self.examples.get(name, []))
+        if self.again:
+            yield f"of the kept rows added, {self.again:,} have the texts of one removed, under another id"
         if self.stages:
             yield "stages:"
             yield from (f"  {told(change)}" for change in self.stages)
@@ -115,7 +119,9 @@ def compare(
             ]
             before, after = (Side(", ".join(source.name for source in side)) for side in sources)
             found = Difference(before, after, dict.fromkeys((*HEADINGS, "same"), 0))
-            wanted = _compare(tables, kind, found, Partitioner(scratch.path / "ids", limit), rows, progress)
+            narrow, moved = (Partitioner(scratch.path / name, limit) for name in ("ids", "moved"))
+            wanted = _compare(tables, kind, found, narrow, moved, rows, progress)
+            found.again = sum(_again(part.with_columns(pl.Series("about", about))) for part, about in moved.parts())
             if rows:
                 found.examples = _examples(tables, wanted)
             found.stages = stage_changes(tables[0].history, tables[1].history)
@@ -161,8 +167,10 @@ class _Codes:
         return [*self._places]
 
 
-def _compare(tables: list[Input], kind: Kind, found: Difference, narrow: Partitioner, examples: int, progress: Progress) -> pl.DataFrame:
-    """Count the rows under their headings; the rows to show: heading, and row number in each table."""
+def _compare(
+    tables: list[Input], kind: Kind, found: Difference, narrow: Partitioner, moved: Partitioner, examples: int, progress: Progress
+) -> pl.DataFrame:
+    """Count the rows under their headings; the rows to show: heading, and row number in each table. moved: takes those of one alone."""
     codes = {name: _Codes() for name in ("label", "operator", "dropped_by", "drop_reason")}
     seen = 0
     for side, (table, told_side) in enumerate(zip(tables, (found.before, found.after), strict=True)):
@@ -182,6 +190,10 @@ def _compare(tables: list[Input], kind: Kind, found: Difference, narrow: Partiti
         rows = _headed(part.with_columns(pl.Series("high", high)))
         found.rows["same"] += int((rows["heading"] == "same").sum())
         rows = rows.filter(pl.col("heading") != "same")
+        for heading, end in (("removed", ""), ("added", "_after")):
+            alone = rows.filter((pl.col("heading") == heading) & ~pl.col(f"is_dropped{end}"))
+            marks = pl.Series("added", [heading == "added"]).new_from_index(0, alone.height)
+            moved.add(marks.to_frame(), alone[f"about{end}"].to_numpy())
         for name, words, number in _named(rows, codes):
             found.rows[name] += number
             by[name][words] += number
@@ -189,6 +201,11 @@ def _compare(tables: list[Input], kind: Kind, found: Difference, narrow: Partiti
         wanted = first.group_by("heading", maintain_order=True).head(examples).select(wanted.columns)
     found.by = {name: dict(sorted(counter.items(), key=lambda item: (-item[1], item[0]))) for name, counter in by.items() if counter}
     return wanted
+
+
+def _again(part: pl.DataFrame) -> int:
+    """How many of the rows of the second table have the texts of a row of the first."""
+    return part.filter("added").join(part.filter(~pl.col("added")), on="about", how="semi").height
 
 
 def _narrow(frame: pl.DataFrame, kind: Kind, codes: dict[str, _Codes], side: int, done: int) -> tuple[pl.DataFrame, rng.U64]:
@@ -381,6 +398,7 @@ def _entry(dataset: Dataset, manifest: dict[str, Any], manifests: dict[int, dict
         "parent": manifest.get("parent"),
         "parents": [one["name"] for one in manifest.get("parents", [])],
         "stages": [stage["stage"] for stage in manifest["stages"]],
+        "rounds": [stage["round"] for stage in manifest["stages"] if "round" in stage],
         **({"change": {name: figure(manifest) - figure(old) for name, figure in figures.items()}} if old else {}),
         "changes": stage_changes(old["stages"], manifest["stages"]) if old else [],
     }
@@ -399,6 +417,7 @@ def log_lines(entry: dict[str, Any]) -> tuple[str, list[str]]:
     when = entry["created"].replace("T", " ")[:16]
     head = f"v{entry['version']}  {when}  {entry['rows_digest'][:12]}" + ("  newest" if entry["newest"] else "")
     lines = [", ".join(parts), *([" > ".join(entry["stages"])] if entry["stages"] else [])]
+    lines += [f"round {', '.join(entry['rounds'])}"] if entry["rounds"] else []
     lines += [f"parents: {', '.join(entry['parents'])}"] if entry["parents"] else []
     if entry["parent"] is not None:
         same = "; other rows by the same stages" if any(change.values()) else "; the same stages"

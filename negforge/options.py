@@ -70,6 +70,13 @@ class Settings(pydantic.BaseModel):
     ] = "short"
     language: Annotated[str, Field(description="Language of the texts, for number words; `code` compares case and signs exactly.")] = "en"
     verify: Annotated[bool, Field(description="Run the free verifiers the operator declares; switching them off is recorded.")] = True
+    round: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            description="A name for this round, such as the step of a checkpoint; recorded, and changes no row.",
+        ),
+    ] = None
     promote: Annotated[
         bool, Field(description="Take what a verifier of this stage finds right for its anchor for a further positive, which trainers get.")
     ] = False
@@ -92,7 +99,7 @@ class Settings(pydantic.BaseModel):
 _EVERYWHERE = ("limit", "shards", "workers", "batch_size", "max_memory")
 _BY_VERB: dict[str, tuple[str, ...]] = {
     "ingest": ("rename", "max_bad_rows", "limit", "shards", "batch_size", "max_memory"),
-    "generate": ("num_negatives", "seed", "language", "verify", "promote", "keep_labels", "rename", *_EVERYWHERE),
+    "generate": ("num_negatives", "seed", "language", "verify", "promote", "round", "keep_labels", "rename", *_EVERYWHERE),
     "score": ("keep_labels", *_EVERYWHERE),
     "verify": ("language", "promote", "keep_labels", *_EVERYWHERE),
     "filter": ("keep_labels", *_EVERYWHERE),

@@ -408,6 +408,7 @@ class _Run:
             "seed": self.settings.seed,
             **({"limit": self.settings.limit} if self.settings.limit else {}),
             **({"rename": self.settings.rename} if self.settings.rename else {}),
+            **({"round": self.settings.round} if self.settings.round else {}),
             **({"promote": True} if self.settings.promote else {}),
             **({"explained": words} if (words := explained(self.operator, self.stage.options)) else {}),
             **more,

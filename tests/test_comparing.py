@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from negforge.comparing import HEADINGS, Difference, compare, stage_changes
 from negforge.records import DROP_NAMES
 from tests.children import negatives, write
+from tests.models import static_model
 from tests.shell import call, on_terminal, shell
 from tests.test_merging import table
 
@@ -223,3 +224,51 @@ def test_text_of_data_cannot_steer_the_terminal(tmp_path: Path, command: str, co
     done = on_terminal([command, path, *(["--rows", "2"] if command == "diff" else [])], columns=columns, env={"NO_COLOR": "1"})
     assert done.code == 0
     assert not any(sign in done.out for sign in ("\x1b[31m", "\x1b[2J", "\x1b]0;"))
+
+
+ROUNDS = ("step-2000", "step-4000")
+
+
+def test_refresh_rounds_are_versions(tmp_path: Path, pairs: pl.DataFrame, corpus: pl.DataFrame) -> None:
+    """AR2 mines anew as the retriever learns: a round is a version, its checkpoint and its name are in the log, and what stayed is told.
+
+    Answers texttron/tevatron#87 (which checkpoint made these negatives).
+    """
+    for seed, name in enumerate(ROUNDS):
+        static_model(tmp_path / name, seed=seed)
+    pairs.write_parquet(tmp_path / "pairs.parquet")
+    corpus.write_parquet(tmp_path / "corpus.parquet")
+    data = str(tmp_path / "data")
+
+    def mine(name: str, round_name: str) -> None:
+        mined = ["generate", "mine.dense", str(tmp_path / "pairs.parquet"), "--corpus", str(tmp_path / "corpus.parquet")]
+        done = call(*mined, "--model", str(tmp_path / name), "-n", "3", "--round", round_name, "-o", data)
+        assert done.code == 0, done.err
+
+    for name in ROUNDS:
+        mine(name, name)
+    first, second = (json.loads((Path(data) / ".negforge" / f"v{number}" / "manifest.json").read_text()) for number in (1, 2))
+    assert (first["parent"], second["parent"]) == (None, 1)
+    assert [one["stages"][-1]["round"] for one in (first, second)] == [*ROUNDS]
+    assert [one["stages"][-1]["options"]["model"].split()[0] for one in (first, second)] == [*ROUNDS]
+
+    told = call("log", data).out
+    assert "round step-4000" in told
+    assert "generate mine.dense: round step-2000 to step-4000" in told
+    assert "generate mine.dense: model step-2000" in " ".join(told.split())
+
+    difference = compare(data)
+    assert difference.rows["same"] == 0
+    kept = [
+        pl.concat([pl.read_parquet(one) for one in (Path(data)).rglob(f"*v{number}/**/train-*.parquet")], how="diagonal")
+        for number in (1, 2)
+    ]
+    both = kept[0].join(kept[1], on=["anchor", "positive", "negative"], how="inner")
+    assert 0 < difference.again == both.height < kept[1].height
+    assert f"of the kept rows added, {difference.again:,} have the texts of one removed" in call("diff", data).out
+
+    mine(ROUNDS[1], ROUNDS[1])
+    assert not (Path(data) / "data" / "v3").exists()
+    mine(ROUNDS[1], "step-6000")  # a round that finds the same is a round all the same
+    assert compare(data).equal
+    assert "round step-4000 to step-6000" in call("log", data).out
