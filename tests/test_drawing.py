@@ -58,7 +58,16 @@ def test_nothing_right_nor_chosen_is_drawn(verify: bool) -> None:
     assert {*mine["negative"]} == {*TEXTS} - {"red apple", "red pear", "Red Plum", "text number 7"}
     assert "text number 8" not in drawn.filter(pl.col("anchor_id") == "b")["negative"].to_list()
     assert (drawn["label"] == "negative").all()
+    assert made.report.counts["repeated"] == 0
     assert made.report.counts["short"] == 80 - made.report.counts["emitted"]
+
+
+def test_what_is_right_by_its_id_is_not_drawn() -> None:
+    """A positive whose text in the corpus reads otherwise is known by its id, also where nothing is verified."""
+    pairs = PAIRS.with_columns(pl.Series("positive_id", ["d20", None, "d11"]))
+    made = mined(pairs, num_negatives=40, verify=False).kept.filter(pl.col("anchor_id") == "a")
+    assert "d20" not in made["negative_id"].to_list()
+    assert "d21" in made["negative_id"].to_list()
 
 
 def test_it_depends_on_the_anchor_and_the_seed_alone() -> None:

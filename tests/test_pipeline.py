@@ -242,6 +242,7 @@ def test_dry_run_tells_each_value_and_its_origin() -> None:
     options = found["mine"]["options"]
     assert {name: (one["value"], one["origin"]) for name, one in options.items()} == {
         "num_negatives": (2, "file"), "seed": (4, "--set"), "language": ("en", "default"), "verify": (True, "default"),
+        "when_short": ("short", "default"), "promote": (False, "default"), "round": (None, "default"),
         "keep_labels": (["positive", "unknown"], "--set"), "rename": ([], "default"), "limit": (9, "file"), "shards": (None, "default"),
         "workers": (2, "flag"), "batch_size": (7, "file"), "max_memory": (None, "default"),
     }  # fmt: skip
