@@ -38,7 +38,7 @@ Out = TypeVar("Out")
 NARROW_BYTES = 1 << 24
 _COLLECTIONS = (100_000, 50, 50)
 _LOCK = "lock"
-_THREADS = "POLARS_MAX_THREADS"
+_THREADS = ("POLARS_MAX_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
 _OURS = "NEGFORGE_"
 _SOCKET_PATH_BYTES = 70  # a socket's path has at most 107, of which the name in the temporary folder takes 32
 _LOOK_SECONDS = 0.5  # how often a waiting parent looks whether its workers live
@@ -351,23 +351,25 @@ def _start_worker(environment: dict[str, str]) -> None:
 def _starting(threads: int) -> Iterator[None]:
     """What helpers of the pool are to inherit while they start.
 
-    Descriptor 1 is the null device: they must not keep a reader of our pipe waiting. Polars' threads are shared out: it reads
-    their number as it is imported, which in a worker may be before any code of ours. Interrupts are blocked, which here only
-    delays one, but which a worker stays: one that came before any code of ours ran there would print a traceback.
+    Descriptor 1 is the null device: they must not keep a reader of our pipe waiting. Polars' threads and those of matrix products
+    are shared out, since idle ones spin: both read their number as they are imported, which in a worker may be before any code of
+    ours. Interrupts are blocked, which here only delays one, but which a worker stays: one that came before any code of ours ran
+    there would print a traceback.
     """
     sys.stdout.flush()
     heard = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    kept, share = os.dup(1), os.environ.get(_THREADS)
+    kept, shares = os.dup(1), {name: os.environ.get(name) for name in _THREADS}
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)
     os.close(null)
-    os.environ[_THREADS] = str(threads)
+    os.environ.update(dict.fromkeys(_THREADS, str(threads)))
     try:
         yield
     finally:
-        os.environ.pop(_THREADS)
-        if share is not None:
-            os.environ[_THREADS] = share
+        for name, share in shares.items():
+            os.environ.pop(name)
+            if share is not None:
+                os.environ[name] = share
         os.dup2(kept, 1)
         os.close(kept)
         signal.pthread_sigmask(signal.SIG_SETMASK, heard)

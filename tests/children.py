@@ -384,6 +384,7 @@ def worker_state(_: int) -> dict[str, Any]:
         "pid": os.getpid(),
         "stdout": str(Path("/proc/self/fd/1").readlink()),
         "threads": pl.thread_pool_size(),
+        "products": os.environ.get("OPENBLAS_NUM_THREADS"),
         "interrupts": signal.getsignal(signal.SIGINT) is signal.SIG_IGN and signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []),
     }
 

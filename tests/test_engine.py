@@ -399,6 +399,7 @@ def test_inside_a_worker(workers: int) -> None:
         assert state["pid"] != parent.pid
         assert state["stdout"] == os.devnull
         assert state["threads"] == max(1, engine.default_workers() // workers)
+        assert state["products"] == str(state["threads"])
         assert state["interrupts"]
     assert len(states) == 6
 
