@@ -105,7 +105,7 @@ def scored(reranker: Reranker, pairs: Iterable[pl.DataFrame], scratch: Path, lim
             once = some.drop_nulls().unique(maintain_order=True)
             yield Wanted(once, lanes_of(once["anchor"], once["text"]), rng.strings128(once["anchor"])[0])
 
-    making = Making("reranked", reranker.fingerprint, "scoring, {} pairs of at most {}", _BLOCK)
+    making = Making("reranked", reranker.fingerprint, "scoring, {} pairs of at most {}", _BLOCK, paid=reranker.remote)
     return kept(making, wanted(), lambda block: reranker.score(block)[:, None], scratch, limit_bytes, phase)
 
 

@@ -1,8 +1,8 @@
 """Vectors of texts: kept by what was encoded and by what encoded it, in shards that are whole or not there, or brought by the user.
 
 An encoder's vectors lie in the cache under its fingerprint, each under the digest of its text: a text is encoded once, whatever
-tables it stands in, and a kill loses a block at most. Texts are encoded in the order of their digests in blocks of 1,024, since
-what is beside a text changes the last bits of its vector; so neither batches nor workers have a say.
+tables it stands in, and a kill loses a block at most, or five seconds of a local model's. Texts are encoded in the order of their
+digests in blocks of 1,024, since what is beside a text changes the last bits of its vector; so neither batches nor workers have a say.
 Source: huggingface/sentence-transformers#3338 (8 hours of encoding lost while margins were tuned), NVIDIA-NeMo/Automodel#2906.
 """
 
@@ -268,7 +268,7 @@ def encoded(encoder: Encoder, texts: Iterable[pl.Series], scratch: Path, limit_b
             lanes = rng.strings128(once)
             yield Wanted(pl.DataFrame({"text": once}), lanes, lanes[0])
 
-    making = Making("vectors", encoder.fingerprint, "encoding, {} texts of at most {}", _BLOCK)
+    making = Making("vectors", encoder.fingerprint, "encoding, {} texts of at most {}", _BLOCK, paid=encoder.remote)
     return kept(making, keyed(), lambda block: encoder.encode(block["text"].to_list()), scratch, limit_bytes, phase)
 
 
@@ -281,12 +281,16 @@ class Wanted(NamedTuple):
 
 
 class Making(NamedTuple):
-    """What is kept: its name, what makes it, words for how far it is, with two places for numbers, and how many rows are made at once."""
+    """What is kept: its name, what makes it, words for how far it is, with two places for numbers, and how many rows are made at once.
+
+    paid: every block is written down at once.
+    """
 
     name: str
     fingerprint: str
     words: str
     block: int
+    paid: bool
 
 
 def kept(
@@ -373,7 +377,8 @@ def _make(
         lanes = block[_HIGH].to_numpy(), block[_LOW].to_numpy()
         waiting.append((lanes, make(block.drop(_HIGH, _LOW))))
         done += block.height
-        if time.monotonic() - begun >= _SHARD_SECONDS or sum(len(one) for _, one in waiting) >= _SHARD_ROWS:
+        # What a server makes is paid for.
+        if making.paid or time.monotonic() - begun >= _SHARD_SECONDS or sum(len(one) for _, one in waiting) >= _SHARD_ROWS:
             _shard(folder, waiting)
             waiting, begun = [], time.monotonic()
     if waiting:

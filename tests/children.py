@@ -120,10 +120,11 @@ def _run_job(job: dict[str, Any]) -> dict[str, Any]:
     """Run the pipeline file of a folder, a segment of a journal for each batch.
 
     held: bytes of a frame that is read, at most. worked: rows that were conformed, keyed, or laid out for a trainer. added: rows of
-    the input that it was done for. prepared: rows that were indexed as known positives, by `index`; and how often what is kept
-    whole was made, by its name. kept: killed as soon as what has that name is there. index: killed before so many rows are exceeded.
+    the input that it was done for. prepared: rows that were indexed as known positives, by `index`; anchors that were searched for, by
+    `asked`; and how often what is kept whole was made, by its name. kept: killed as soon as what has that name is there. index, asked:
+    killed before so many are exceeded.
     """
-    from negforge import formats, inputs, runner
+    from negforge import formats, inputs, runner, search
     from negforge.dedupe import exact
     from negforge.verify import known_positive
 
@@ -148,7 +149,7 @@ def _run_job(job: dict[str, Any]) -> dict[str, Any]:
 
         def told(*args: Any, **more: Any) -> Any:
             prepared.update(what(*args))
-            if prepared["index"] > job.get("index", prepared["index"]):
+            if any(prepared[one] > job.get(one, prepared[one]) for one in ("index", "asked")):
                 os.kill(os.getpid(), signal.SIGKILL)
             return inner(*args, **more)
 
@@ -156,6 +157,7 @@ def _run_job(job: dict[str, Any]) -> dict[str, Any]:
 
     tell(inputs, "_checked", lambda parts, kind, folder, *_: {folder.name: 1})
     tell(known_positive, "_keys_of", lambda frame: {"index": frame.height})
+    tell(search, "best", lambda queries, *_, **__: {"asked": len(queries)})
     tell(known_positive, "Partitioner", lambda folder, _: {folder.parent.name: 1})
     tell(exact, "dedupe", lambda _: {"decisions": 1})
     leave = journal.Kept.leave
