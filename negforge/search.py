@@ -8,6 +8,7 @@ Source: texttron/tevatron#227 (a corpus searched shard by shard, with a running 
 
 from __future__ import annotations
 
+import mmap
 from typing import NamedTuple
 
 import numpy as np
@@ -22,7 +23,9 @@ _QUERIES = 512
 _CORPUS_ROWS = 8192
 _SPARE = 16  # candidates beyond those wanted, among which rounding of single precision may have changed the order
 _SLACK = 1e-5  # what it may be off, relative to the lengths of both vectors
-_RESCORED_BYTES = 1 << 26
+_HELD = 1 << 20  # candidates of a block of queries, at most
+_RESCORED_BYTES = 1 << 19  # what stays in a processor's cache
+_FORGOTTEN_STEPS = 16
 
 
 class Found(NamedTuple):
@@ -43,20 +46,22 @@ def best(queries: F32, corpus: F32, k: int, *, corpus_rows: int = _CORPUS_ROWS) 
         return Found(np.full((len(queries), k), -1, dtype=np.int64), np.zeros((len(queries), k)))
     wanted = min(k + _SPARE, size)
     queries = np.ascontiguousarray(queries, dtype=np.float32)
-    blocks = [_Block(queries[start : start + _QUERIES], wanted) for start in range(0, len(queries), _QUERIES)]
+    each = max(1, min(_QUERIES, _HELD // wanted))
+    blocks = [_Block(queries[start : start + each], wanted) for start in range(0, len(queries), each)]
     longest = 0.0
     for start in range(0, size, corpus_rows):
         part = np.ascontiguousarray(corpus[start : start + corpus_rows], dtype=np.float32)
         longest = max(longest, float(np.sqrt(np.einsum("ij,ij->i", part, part).max())))
         for block in blocks:
             block.look(part, start)
+        forget(corpus)
     rows = np.full((len(queries), k), -1, dtype=np.int64)
     scores = np.zeros((len(queries), k))
     for number, block in enumerate(blocks):
-        first = number * _QUERIES
+        first = number * each
         for at, (found, exact) in enumerate(block.ranked(corpus, k)):
             rows[first + at], scores[first + at] = found, exact
-        _widen(queries[first : first + _QUERIES], corpus, block, rows[first:], scores[first:], k, longest, corpus_rows)
+        _widen(queries[first : first + each], corpus, block, rows[first:], scores[first:], k, longest, corpus_rows)
     return Found(rows, scores)
 
 
@@ -84,7 +89,7 @@ class _Block:
 
     def _cut(self) -> None:
         query, row, score = (np.concatenate(one) for one in zip(*self._held, strict=True))
-        order = np.lexsort((row, -score, query))
+        order = _sorted(query, score, (len(self.queries) - 1).bit_length())
         query, row, score = query[order], row[order], score[order]
         place = np.arange(len(query)) - np.searchsorted(query, query)
         keep = place < self.wanted
@@ -104,6 +109,20 @@ class _Block:
         return [(row[start : start + k], scores[start : start + k]) for start in starts.tolist()]
 
 
+def _sorted(query: I64, score: F32, bits: int) -> I64:
+    """The order by query, a number of so many bits, then by score, the greatest first, then as they came.
+
+    All three are put into one number a candidate, since those are sorted five times as fast as three columns.
+    """
+    score_bits = score.view(np.uint32)
+    rising = np.where(score_bits >> 31, ~score_bits, score_bits | np.uint32(1 << 31))
+    key = (query.astype(np.uint64) << np.uint64(64 - bits)) if bits else np.zeros(len(query), dtype=np.uint64)
+    key |= (~rising).astype(np.uint64) << np.uint64(32 - bits)
+    key |= np.arange(len(query), dtype=np.uint64)
+    key.sort()
+    return (key & np.uint64((1 << (32 - bits)) - 1)).astype(np.int64)
+
+
 def _widen(queries: F32, corpus: F32, block: _Block, rows: I64, scores: F64, k: int, longest: float, corpus_rows: int) -> None:
     """Look again for queries of which more texts than there were spare ones may tie with the last that was found."""
     if block.wanted >= len(corpus):
@@ -117,6 +136,7 @@ def _widen(queries: F32, corpus: F32, block: _Block, rows: I64, scores: F64, k: 
         for start in range(0, len(corpus), corpus_rows):
             near = np.asarray(corpus[start : start + corpus_rows], dtype=np.float32) @ query[0]
             found.append(np.flatnonzero(near >= floor[at] - slack[at]) + start)
+            forget(corpus)
         row = np.concatenate(found)
         every = exact(query, corpus, np.zeros(len(row), dtype=np.int64), row)
         order = np.lexsort((row, -every))[:k]
@@ -126,14 +146,24 @@ def _widen(queries: F32, corpus: F32, block: _Block, rows: I64, scores: F64, k: 
 def exact(queries: F32, corpus: F32, query: I64, row: I64) -> F64:
     """The score of each (query, row), in double precision, rounded."""
     found = np.empty(len(row))
-    step = max(1, _RESCORED_BYTES // (16 * max(1, queries.shape[1])))
+    order = np.argsort(row, kind="stable")  # from one end of a file to the other
+    step = max(1, _RESCORED_BYTES // (8 * max(1, queries.shape[1])))
     for start in range(0, len(row), step):
-        some = slice(start, start + step)
+        some = order[start : start + step]
         found[some] = paired(queries[query[some]], corpus[row[some]])
+        if start // step % _FORGOTTEN_STEPS == 0:
+            forget(corpus)
     return found
+
+
+def forget(rows: F32) -> None:
+    """Let go of what was read of an array that lies in a file: pages that stay mapped count as ours, and are slow to take from us."""
+    mapped = getattr(rows, "_mmap", None)
+    if isinstance(rows, np.memmap) and mapped is not None and rows.mode == "r" and hasattr(mmap, "MADV_DONTNEED"):
+        mapped.madvise(mmap.MADV_DONTNEED)
 
 
 def paired(left: F32, right: F32) -> F64:
     """The inner product of each pair of rows, in double precision, rounded."""
-    scores: F64 = np.round((left.astype(np.float64) * right).sum(axis=1), DECIMALS) + 0.0
+    scores: F64 = np.round(np.multiply(left, right, dtype=np.float64).sum(axis=1), DECIMALS) + 0.0
     return scores

@@ -8,7 +8,6 @@ Source: huggingface/sentence-transformers#3338 (8 hours of encoding lost while m
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import logging
 import os
@@ -31,6 +30,7 @@ from negforge.engine import Partitioner, evenly, hold, storage
 from negforge.errors import InputError, UsageError
 from negforge.keyed import places
 from negforge.records import Batches, Corpus
+from negforge.search import forget
 
 _log = logging.getLogger(__name__)
 
@@ -152,6 +152,7 @@ class _Opened:
         for number in np.unique(shard[places >= 0]).tolist():
             here = shard == number
             found[here] = self.shards[number][places[here] - self.starts[number]]
+            forget(self.shards[number])
         return found
 
 
@@ -516,6 +517,7 @@ def _checked(rows: F32, keys: pl.Series, path: str, folder: Path, done: int = 0)
             row = start + int(np.flatnonzero(~sound)[0])
             where = f"{path}, row {done + row + 1:,}, of {keys[row]!r}"
             raise InputError("a vector holds NaN or infinity", where, "mend or leave out the row")
+        forget(rows)
         zero = ~part.any(axis=1)
         if zero.any() and not (folder / "zero").exists():
             row = start + int(np.flatnonzero(zero)[0])
@@ -532,18 +534,13 @@ def _laid_out(store: CorpusStore, corpus: Corpus, texts: Lookup) -> Path:
 
 
 def _lay_out(store: CorpusStore, texts: Lookup, folder: Path) -> None:
-    width = texts.dimensions
-    with storage(folder):
-        made = np.lib.format.open_memmap(folder / "rows.npy", mode="w+", dtype=np.float32, shape=(store.size, width))
-        done = 0
+    width, descr = texts.dimensions, np.lib.format.dtype_to_descr(np.dtype(np.float32))
+    with storage(folder), (folder / "rows.npy").open("wb") as out:
+        np.lib.format.write_array_header_1_0(out, {"descr": descr, "fortran_order": False, "shape": (store.size, width)})
         for batch in store.batches():
             for piece in batch.iter_slices(_ROWS_A_COPY):
                 rows, there = texts.take(piece["text"], piece["id"])
                 if texts.by == "id" and not there.all():
                     missing = piece["id"][int(np.flatnonzero(~there)[0])]
                     raise InputError(f"the corpus's text {missing!r} has no vector", "--corpus-vectors", "give one for every text")
-                made[done : done + piece.height] = rows
-                done += piece.height
-        made.flush()
-        with contextlib.suppress(AttributeError):
-            del made
+                out.write(np.ascontiguousarray(rows, dtype=np.float32).data)
