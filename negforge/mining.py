@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 import numpy as np
 import polars as pl
 from pydantic import Field
 
-from negforge import search
+from negforge import approximate, search
 from negforge.contract import Refusal
+from negforge.errors import UsageError
 from negforge.lexical import Index
-from negforge.rng import Rng
+from negforge.records import Batches
+from negforge.rng import Rng, strings128
 from negforge.vectors import Space
 
 Sampling = Annotated[
@@ -27,6 +31,14 @@ Sharpness = Annotated[
     ),
 ]
 Shift = Annotated[float, Field(description="For `near-positive`: how far below the positive, in scores, the likeliest candidate is.")]
+Engine = Annotated[
+    Literal["exact", "hnsw"],
+    Field(description="How vectors are searched: exact, any corpus; or an index in memory that finds most, whose recall is measured."),
+]
+Ef = Annotated[
+    int | None, Field(ge=1, description="For `hnsw`: how many candidates a search keeps; more finds more. Default 256, or the depth.")
+]
+_SAMPLE = 200
 
 
 def arranged(
@@ -76,6 +88,31 @@ def matches(frame: pl.DataFrame, index: Index, depth: int) -> pl.DataFrame:
     return pl.DataFrame(found, schema=types).with_columns(pl.lit("bm25").alias("miner"))
 
 
+def indexed(where: Space, engine: str, ef: int | None, inputs: Batches, depth: int, max_memory: int, phase: Callable[[str], None]) -> Space:
+    """The space with the index of an approximate search, if one is asked for, and the recall of 200 anchors in words.
+
+    The anchors are those whose ids have the least digests, so that neither batches nor the order of rows has a say.
+    """
+    if engine == "exact":
+        if ef is not None:
+            raise UsageError("--ef is of an approximate search", mend="add --engine hnsw, or leave it out")
+        return where
+    if where.matrix is None:
+        raise RuntimeError("there is no corpus")
+    approximate.library()
+    phase("indexing the corpus's vectors")
+    found = replace(where, index=approximate.index_of(where.matrix, max_memory), ef=ef)
+    phase("measuring the recall")
+    sample = pl.DataFrame(schema={"anchor_id": pl.String, "anchor": pl.String})
+    for frame in inputs(1 << 14):
+        every = pl.concat([sample, frame.select(sample.columns)]).unique("anchor_id", keep="first", maintain_order=True)
+        sample = every[np.argsort(strings128(every["anchor_id"])[0], kind="stable")[:_SAMPLE]]
+    vectors, there = where.of_anchors(sample)
+    share = approximate.recall(vectors[there], where.rows(), depth, found.index, ef) if found.index is not None else 1.0
+    words = f"{share:.3f} of the {depth} nearest texts of {int(there.sum())} anchors are found; an exact search finds all"
+    return replace(found, explained={"recall of hnsw": words})
+
+
 def nearest(frame: pl.DataFrame, where: Space, depth: int) -> tuple[pl.DataFrame, list[Refusal]]:
     """Of each anchor the `depth` nearest texts, and as many more as it has positives; of one without a vector a refusal.
 
@@ -85,7 +122,11 @@ def nearest(frame: pl.DataFrame, where: Space, depth: int) -> tuple[pl.DataFrame
     vectors, there = where.of_anchors(anchors)
     asked = anchors.filter(pl.Series(there))
     wanted = depth + asked["positives"].to_numpy().astype(np.int64)
-    found = search.best(vectors[there], where.rows(), int(wanted.max(initial=0)))
+    most = int(wanted.max(initial=0))
+    if where.index is None:
+        found = search.best(vectors[there], where.rows(), most)
+    else:
+        found = approximate.nearest(vectors[there], where.rows(), most, where.index, where.ef)
     owner, place = np.nonzero((found.rows >= 0) & (np.arange(found.rows.shape[1]) < wanted[:, None]))
     rows = pl.DataFrame(
         {

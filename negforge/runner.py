@@ -548,6 +548,8 @@ class _Run:
             options = check(verifier, {})[0]
             verifiers.append(self._prepared(verifier, options, sides, f"verify-{name}", generator=self.operator.name))
         self._record(generator.record, verifiers=list(names))
+        if found := getattr(generator.state, "explained", {}):  # what only the run can tell, such as a measured recall; no part of a row
+            self.entry["explained"] = {**self.entry.get("explained", {}), **found}
         work = functools.partial(generate_batch, Generation(generator, tuple(verifiers)))
         source = limited(table, self.settings.limit)
         yield from self._mapped(work, source, self._rows_a_batch(self.settings.num_negatives))

@@ -165,13 +165,16 @@ def _open(folder: str) -> _Opened:
 class Space:
     """Where anchors and texts are compared. matrix: the corpus's vectors in the order of the store's rows, memory-mapped.
 
-    record: the model by name and content, in place of a path.
+    record: the model by name and content, in place of a path. index, ef: of an approximate search. explained: what it misses, in words.
     """
 
     anchors: Lookup
     texts: Lookup
     matrix: Path | None = None
     record: dict[str, str] = field(default_factory=dict)
+    index: Path | None = None
+    ef: int | None = None
+    explained: dict[str, str] = field(default_factory=dict)
 
     def rows(self) -> F32:
         """The corpus's vectors."""

@@ -19,7 +19,7 @@ from pydantic import Field
 
 from negforge.contract import Chosen, Declares
 from negforge.corpus import CorpusStore
-from negforge.mining import Sampling, Sharpness, Shift, arranged, nearest, scored_positives
+from negforge.mining import Ef, Engine, Sampling, Sharpness, Shift, arranged, indexed, nearest, scored_positives
 from negforge.records import Batches, Corpus, Pairs
 from negforge.rng import Rng
 from negforge.vectors import AnchorVectors, CorpusPrompt, CorpusVectors, Model, Prompt, Similarity, Space, space
@@ -37,6 +37,8 @@ DECLARES = Declares(
     least_rows=1024,
 )
 
+Depth = Annotated[int, Field(ge=1, description="How many of the nearest texts are candidates, known positives apart.")]
+
 
 @dataclass(frozen=True)
 class State:
@@ -49,6 +51,11 @@ class State:
     def record(self) -> dict[str, str]:
         """What the vectors were made with."""
         return self.space.record
+
+    @property
+    def explained(self) -> dict[str, str]:
+        """What an approximate search misses."""
+        return self.space.explained
 
 
 def prepare(
@@ -64,6 +71,9 @@ def prepare(
     corpus_vectors: CorpusVectors = None,
     anchor_vectors: AnchorVectors = None,
     similarity: Similarity = "cosine",
+    engine: Engine = "exact",
+    ef: Ef = None,
+    depth: Depth = 100,
 ) -> State:
     """Store the corpus, encode what is not yet encoded, and lay the corpus's vectors out in one file."""
     store = CorpusStore.of(corpus, max_memory)
@@ -82,7 +92,7 @@ def prepare(
         anchor_vectors=anchor_vectors,
         similarity=similarity,
     )
-    return State(store, where)
+    return State(store, indexed(where, engine, ef, inputs, depth, max_memory, phase))
 
 
 def generate(
@@ -91,7 +101,7 @@ def generate(
     rng: Rng,
     *,
     num_negatives: int,
-    depth: Annotated[int, Field(ge=1, description="How many of the nearest texts are candidates, known positives apart.")] = 100,
+    depth: Depth = 100,
     sampling: Sampling = "top",
     sharpness: Sharpness = 0.5,
     shift: Shift = 0.0,

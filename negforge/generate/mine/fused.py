@@ -23,7 +23,7 @@ from negforge.contract import Chosen, Declares, Refusal
 from negforge.corpus import CorpusStore
 from negforge.errors import UsageError
 from negforge.lexical import Index, Tokeniser
-from negforge.mining import Sampling, Sharpness, Shift, arranged, matches, nearest, scored_positives
+from negforge.mining import Ef, Engine, Sampling, Sharpness, Shift, arranged, indexed, matches, nearest, scored_positives
 from negforge.records import Batches, Corpus, Pairs
 from negforge.rng import Rng
 from negforge.vectors import AnchorVectors, CorpusPrompt, CorpusVectors, Model, Prompt, Similarity, Space, space
@@ -56,6 +56,8 @@ Miners = Annotated[
     AfterValidator(_each_once),
 ]
 
+Depth = Annotated[int, Field(ge=1, description="How many of the best of each list are candidates.")]
+
 
 @dataclass(frozen=True)
 class State:
@@ -75,6 +77,11 @@ class State:
         """What the vectors were made with."""
         return self.space.record if self.space is not None else {}
 
+    @property
+    def explained(self) -> dict[str, str]:
+        """What an approximate search misses."""
+        return self.space.explained if self.space is not None else {}
+
 
 def prepare(
     corpus: Corpus,
@@ -90,6 +97,9 @@ def prepare(
     corpus_vectors: CorpusVectors = None,
     anchor_vectors: AnchorVectors = None,
     similarity: Similarity = "cosine",
+    engine: Engine = "exact",
+    ef: Ef = None,
+    depth: Depth = 100,
     miners: Miners = None,
 ) -> State:
     """Index the corpus; for `dense` encode what is not yet encoded, and lay the corpus's vectors out in one file."""
@@ -100,6 +110,8 @@ def prepare(
         if given:
             named = " ".join(f"--miners {one}" for one in lists)
             raise UsageError("vectors are given and not used", named, "add --miners dense, or leave the vectors out")
+        if engine != "exact":
+            raise UsageError(f"--engine {engine} searches vectors, and there are none", mend="add --miners dense, or leave it out")
         return State(lists, index, None)
     if not given:
         raise UsageError("`dense` is given neither a model nor vectors", mend="pass --model, or --corpus-vectors and --anchor-vectors")
@@ -118,7 +130,7 @@ def prepare(
         anchor_vectors=anchor_vectors,
         similarity=similarity,
     )
-    return State(lists, index, where)
+    return State(lists, index, indexed(where, engine, ef, inputs, depth, max_memory, phase))
 
 
 def generate(
@@ -127,7 +139,7 @@ def generate(
     rng: Rng,
     *,
     num_negatives: int,
-    depth: Annotated[int, Field(ge=1, description="How many of the best of each list are candidates.")] = 100,
+    depth: Depth = 100,
     sampling: Sampling = "top",
     sharpness: Sharpness = 0.5,
     shift: Shift = 0.0,
