@@ -214,16 +214,21 @@ def bm25s(passages: str, pairs: str, depth: int) -> dict[str, Any]:
     return {"cpu_seconds": time.process_time() - begun, "index_seconds": indexed, "found": int(rows.size)}
 
 
-def make_vectors(folder: str, rows: int, queries: int, dimensions: int) -> dict[str, Any]:
+def make_vectors(folder: str, rows: int, queries: int, dimensions: int, kind: str = "float32") -> dict[str, Any]:
     """A corpus, pairs that ask for some of it, and vectors of both: in clusters, each anchor near its positive, as an encoder has them."""
     import numpy as np
     import polars as pl
 
     place, draw = Path(folder), np.random.default_rng(7)
     themes = draw.standard_normal((max(2, rows // 50), dimensions)).astype(np.float32)
-    texts = themes[draw.integers(0, len(themes), rows)] + 0.8 * draw.standard_normal((rows, dimensions)).astype(np.float32)
+    texts = np.lib.format.open_memmap(place / "corpus.npy", mode="w+", dtype=kind, shape=(rows, dimensions))
+    for start in range(0, rows, 1 << 16):
+        some = min(1 << 16, rows - start)
+        texts[start : start + some] = themes[draw.integers(0, len(themes), some)] + 0.8 * draw.standard_normal((some, dimensions))
+    texts.flush()
     chosen = draw.permutation(rows)[:queries]
-    anchors = texts[chosen] + 0.9 * draw.standard_normal((queries, dimensions)).astype(np.float32)
+    anchors = texts[chosen].astype(np.float32) + 0.9 * draw.standard_normal((queries, dimensions)).astype(np.float32)
+    np.save(place / "anchors.npy", anchors)
     ids = [f"d{number:08d}" for number in range(rows)]
     names = [f"q{number:07d}" for number in range(queries)]
     words = [f"passage number {number}" for number in range(rows)]
@@ -231,8 +236,7 @@ def make_vectors(folder: str, rows: int, queries: int, dimensions: int) -> dict[
     right = {"positive": [words[one] for one in chosen], "positive_id": [ids[one] for one in chosen]}
     pairs = pl.DataFrame({"id": names, "anchor_id": names, "anchor": [f"query number {number}" for number in range(queries)], **right})
     pairs.write_parquet(place / "vector-pairs.parquet")
-    for name, data, keys in (("corpus", texts, ids), ("anchors", anchors, names)):
-        np.save(place / f"{name}.npy", data)
+    for name, keys in (("corpus", ids), ("anchors", names)):
         (place / f"{name}.ids").write_text("\n".join(keys) + "\n", encoding="utf-8")
     return {}
 

@@ -263,7 +263,7 @@ def _fill(work: Generation, units: Units, frame: pl.DataFrame, found: Candidates
     have = np.zeros(size, dtype=np.int64)
     tried = np.zeros(size, dtype=np.int64)
     kept: list[pl.DataFrame] = []
-    seen: set[tuple[int, int]] = set()
+    seen = pl.DataFrame(schema={"unit": pl.Int64, "key": pl.UInt64})
     beyond = False
     while True:
         missing = k - have
@@ -285,13 +285,12 @@ def _fill(work: Generation, units: Units, frame: pl.DataFrame, found: Candidates
             stands &= ~blank
         verdicts, vetoed = _judged(work, batch, stands, counts)
         if k > 1:  # the same text under another id, or by another edit; with one slot there is no other
-            keys = rng.hash64(batch.normalised("negative", work.generator.settings.language)).tolist()
-            for place in np.flatnonzero(stands).tolist():
-                mark = (int(found.unit[chosen[place]]), keys[place])
-                if mark in seen:
-                    stands[place] = False
-                    counts.repeated += 1
-                seen.add(mark)
+            keys = rng.hash64(batch.normalised("negative", work.generator.settings.language))
+            places = np.flatnonzero(stands)
+            seen = pl.concat([seen, pl.DataFrame({"unit": found.unit[chosen[places]], "key": keys[places]})])
+            fresh = seen.select(pl.struct("unit", "key").is_first_distinct()).to_series().tail(len(places)).to_numpy()
+            stands[places[~fresh]] = False
+            counts.repeated += int((~fresh).sum())
         np.add.at(have, found.unit[chosen[stands]], 1)
         counts.filled += int((chosen[stands] >= found.filled).sum())
         kept.append(pl.DataFrame({"candidate": chosen, **verdicts}).filter(pl.Series(stands | vetoed)))

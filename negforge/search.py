@@ -20,12 +20,13 @@ I64 = NDArray[np.int64]
 
 DECIMALS = 9  # of a score: double precision gives some 15, whatever the order of its sums
 _QUERIES = 512
+_FIRST_COLUMNS = 2048
 _CORPUS_ROWS = 8192
 _SPARE = 16  # candidates beyond those wanted, among which rounding of single precision may have changed the order
 _SLACK = 1e-5  # what it may be off, relative to the lengths of both vectors
 _HELD = 1 << 20  # candidates of a block of queries, at most
 _RESCORED_BYTES = 1 << 19  # what stays in a processor's cache
-_FORGOTTEN_STEPS = 16
+_FORGOTTEN_STEPS = 4  # some 700 rows, each with what the system reads around it
 
 
 class Found(NamedTuple):
@@ -78,7 +79,8 @@ class _Block:
         """See a part of the corpus, whose first row is `start`."""
         scores = self.queries @ part.T
         if np.isneginf(self.least).any() and scores.shape[1] > self.wanted:
-            cut = np.partition(scores, scores.shape[1] - self.wanted, axis=1)[:, scores.shape[1] - self.wanted]
+            few = scores[:, : max(2 * self.wanted, _FIRST_COLUMNS)]  # the best of some are no better than those of all
+            cut = np.partition(few, few.shape[1] - self.wanted, axis=1)[:, few.shape[1] - self.wanted]
             self.least = np.maximum(self.least, cut)
         place = np.flatnonzero(scores >= self.least[:, None])  # much faster than in two dimensions
         query, column = np.divmod(place, scores.shape[1])
@@ -91,7 +93,7 @@ class _Block:
         query, row, score = (np.concatenate(one) for one in zip(*self._held, strict=True))
         order = _sorted(query, score, (len(self.queries) - 1).bit_length())
         query, row, score = query[order], row[order], score[order]
-        place = np.arange(len(query)) - np.searchsorted(query, query)
+        place = np.arange(len(query)) - np.searchsorted(query, np.arange(len(self.queries)))[query]
         keep = place < self.wanted
         last = place == self.wanted - 1
         self.least[query[last]] = score[last]

@@ -332,6 +332,25 @@ def read_much(path: str) -> None:
     sys.stdout.write(str(max(sizes) - max(sizes[:10])))
 
 
+def search_much(path: str) -> None:
+    """Search 300 MB of vectors in a file, and print by how many MB memory grew on the way, the pages of the file included."""
+    from negforge.search import best
+
+    def peak() -> int:
+        return int(Path("/proc/self/status").read_text(encoding="ascii").partition("VmHWM:")[2].split()[0]) >> 10
+
+    draw = np.random.default_rng(0)
+    rows, width = 200_000, 384
+    with Path(path).open("wb") as out:
+        np.lib.format.write_array_header_1_0(out, {"descr": "<f4", "fortran_order": False, "shape": (rows, width)})
+        out.writelines(draw.standard_normal((rows // 20, width), dtype=np.float32).data for _ in range(20))
+    queries = draw.standard_normal((200, width), dtype=np.float32)
+    best(queries, queries, 20)
+    before = peak()
+    best(queries, np.load(path, mmap_mode="r"), 20)
+    sys.stdout.write(str(peak() - before))
+
+
 # -- work of pools -----------------------------------------------------------------------------------------------------
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,6 +13,7 @@ from hypothesis import strategies as st
 
 from negforge import search
 from negforge.search import DECIMALS, best
+from tests.conftest import ROOT
 
 
 def by_hand(queries: search.F32, corpus: search.F32, k: int) -> search.I64:
@@ -72,3 +77,19 @@ def test_what_single_precision_cannot_tell_apart_is_ordered_by_double() -> None:
     queries = (middle + 0.3 * draw.standard_normal((8, 64))).astype(np.float32)
     for block in (4000, 333):
         assert (best(queries, corpus, 20, corpus_rows=block).rows == by_hand(queries, corpus, 20)).all()
+
+
+def test_a_corpus_in_a_file_takes_little_memory(tmp_path: Path) -> None:
+    """Of 300 MB a block at a time is resident, also where its vectors are looked up again (huggingface/sentence-transformers#3164)."""
+    line = [sys.executable, "-m", "tests.children", "search_much", str(tmp_path / "x.npy")]
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 120
+
+
+def test_depths_beyond_a_block_of_candidates() -> None:
+    """So deep that few queries are searched for at once, down to the whole corpus."""
+    corpus, queries = vectors(3000, 9, 16), vectors(5, 10, 16)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search, "_HELD", 4000)
+        for k in (1990, 2990, 3000):
+            assert (best(queries, corpus, k, corpus_rows=700).rows == by_hand(queries, corpus, k)).all()
