@@ -1,7 +1,9 @@
 """An index that finds most of the nearest vectors for less than looking at all: opt-in, and what it misses is measured and said.
 
 A graph of neighbours (HNSW), made by one thread, so that it is the same each time on one machine, and kept in the cache. What it
-finds is scored again as an exact search does, so that scores and order are those of the texts that both find.
+finds is scored again as an exact search does, so that scores and order are those of the texts that both find. It pays where both
+are many: 25,000 vectors of 384 numbers took 12 CPU seconds to index, 1,000 queries 1.9 and exactly 0.35, so that with 1,000,000 texts
+some 50,000 anchors break even.
 Source: Malkov and Yashunin, Hierarchical navigable small world graphs, 2016; by faiss.
 """
 
