@@ -18,7 +18,7 @@ import negforge
 from bench.hidden import TASKS, Task, static_of
 from negforge import rng
 
-STEPS = 300
+STEPS = 200
 BATCH = 64
 NEGATIVES = 4
 SPAN = {"skills": 0.6, "claims": 0.7}
