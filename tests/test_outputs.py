@@ -182,12 +182,12 @@ def test_a_pipeline_heals_what_it_made_alone(tables: Path, tmp_path: Path) -> No
     assert path.read_bytes() == whole
 
 
-@pytest.mark.parametrize("name", ["x.txt", "mk.py", "deep/x.zip", "n.JSNL5"])
+@pytest.mark.parametrize("name", ["x.doc", "mk.py", "deep/x.zip", "n.JSNL5"])
 def test_a_suffix_of_a_file_makes_no_folder(name: str, tables: Path, tmp_path: Path) -> None:
     """A known format is asked for, unless a slash says that a folder is meant."""
     done = call("filter", "top", tables / "n.parquet", "--k", "1", "-o", tmp_path / name)
     assert done.code == 2
-    assert any(one in done.err for one in ("has no known format", "would be a folder", "a file is written as .parquet"))
+    assert "has no known format" in done.err or "would be a folder" in done.err
     assert not any(tmp_path.iterdir())
     for _ in range(2):
         good("filter", "top", tables / "n.parquet", "--k", "1", "-o", f"{tmp_path / name}/")
