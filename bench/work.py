@@ -296,6 +296,13 @@ def hidden(**given: str) -> dict[str, Any]:
     return measured(**given)
 
 
+def training(**given: Any) -> dict[str, Any]:
+    """A static model trained on exports that differ in their negatives alone."""
+    from bench.training import measured
+
+    return measured(**given)
+
+
 def modules(line: list[str]) -> dict[str, Any]:
     """Run a line of the command, and say which modules it loaded."""
     import contextlib
