@@ -544,7 +544,7 @@ class _Rows:
             wrong[found["row"].to_numpy()] = True
         self._at("id", "an id is there twice", _AGAIN, again)
         self._at("clustered", "rows of an anchor do not stand together, though the file says so", _AGAIN, apart)
-        mend = "run verify known-positive over it: it labels them positive"
+        mend = "run negforge merge over it, of one table, too: it labels them positive"
         self._at("positive", "a negative says the same as a positive of its anchor", mend, wrong)
 
     def _at(self, law: str, what: str, mend: str, bad: NDArray[np.bool_]) -> None:

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -24,11 +24,12 @@ from negforge.engine import Partitioner, machine_memory
 from negforge.errors import InputError, OptionError, UsageError, did_you_mean, listed, together
 from negforge.formats import merged, without_null
 from negforge.inputs import Input, aligned, open_input, sources_of
-from negforge.labels import PREFIX, column_of, labelled, without_refuted
+from negforge.labels import PREFIX, PROMOTED, column_of, labelled, without_refuted
 from negforge.options import Settings, check
 from negforge.outputs import check_output, for_datasets, over_input, replaced
 from negforge.prepared import Prepared, prepare
 from negforge.progress import Progress
+from negforge.promoting import promoted
 from negforge.records import DROP_NAMES, KINDS, NEGATIVES, Kind, Negatives, Pairs
 from negforge.report import Counts, Report
 from negforge.runner import MakeSink, map_batch
@@ -98,8 +99,9 @@ def merge(
 
     A row dropped in one table and kept in another is dropped, with its reason, unless `rules.kept_wins`. A verdict that proves
     is never withdrawn; of two that do not, the one that speaks more against the negative stands. A kept negative that is a
-    positive of its anchor in any of the tables, in a dropped row too, becomes `positive`. A schedule's `position` does not
-    survive. InputError for an id with two contents, and for two values of one score unless `rules.scores` says which.
+    positive of its anchor in any of the tables, in a dropped row too, or was promoted to one there, becomes `positive`. A
+    schedule's `position` does not survive. InputError for an id with two contents, and for two values of one score unless
+    `rules.scores` says which.
     """
     begun = time.monotonic()
     memory = max_memory or machine_memory() // 4
@@ -238,14 +240,33 @@ def _ordered(schema: dict[str, pl.DataType], kind: Kind) -> dict[str, pl.DataTyp
 # -- the positives of all tables -----------------------------------------------------------------------------------------
 
 
-def _verifier(tables: list[_Table], tally: _Tally, folder: Path, memory: int, progress: Progress) -> Prepared | None:
+class _Verifiers(NamedTuple):
+    """`known-positive` over the rows' positives, and, where some were promoted, over these."""
+
+    known: Prepared
+    promoted: Prepared | None
+
+    def verdict(self, frame: pl.DataFrame) -> pl.Series | None:
+        """Which rows have what was promoted in another; it proves nothing of its own row, which has its verdicts."""
+        if self.promoted is None:
+            return None
+        said = self.promoted.call(self.promoted.operator.function, Negatives(frame))
+        return (said == "positive") & (frame[PROMOTED] != "positive").fill_null(value=True)
+
+    def find_some(self, frame: pl.DataFrame) -> bool:
+        """Whether any row is right by a positive or by what was promoted."""
+        again = self.verdict(frame)
+        known = self.known.call(self.known.operator.function, Negatives(frame)) == "positive"
+        return bool(known.any()) or (again is not None and bool(again.any()))
+
+
+def _verifier(tables: list[_Table], tally: _Tally, folder: Path, memory: int, progress: Progress) -> _Verifiers | None:
     """`known-positive` over the positives of all rows, kept and dropped, with its column among those of the rows.
 
     Texts compare in the language of the tables' stages, in English where these differ. None where no table has the verdicts
     and no kept row would be found: such rows stay as they are.
     """
     progress.phase("reading positives")
-    folder.mkdir(parents=True, exist_ok=True)
 
     def positives(rows: int) -> Iterator[pl.DataFrame]:
         for table in tables:
@@ -253,30 +274,51 @@ def _verifier(tables: list[_Table], tally: _Tally, folder: Path, memory: int, pr
                 names = [name for name in ("id", "anchor_id", "anchor", "positive", "positive_id") if name in frame.columns]
                 yield frame.select(names).drop_nulls(["anchor_id", "anchor", "positive"])
 
+    def raised(rows: int) -> Iterator[pl.DataFrame]:
+        for table in tables:
+            for frame in table.input.live(rows):
+                names = {"id": "id", "anchor_id": "anchor_id", "anchor": "anchor", "negative": "positive", "negative_id": "positive_id"}
+                there = {old: new for old, new in names.items() if old in frame.columns}
+                yield frame.filter(promoted(frame)).select(*there).rename(there)
+
+    def prepared(pairs: Callable[[int], Iterator[pl.DataFrame]], name: str) -> Prepared:
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        return prepare(operator, check(operator, {})[0], settings, {"positives": Pairs(reader=pairs)}, folder / name, memory)
+
     said = {entry.get("options", {}).get("language") for table in tables for entry in table.input.history} - {None}
     operator = registry.find("verify", "known-positive")
     settings = Settings(language=str(said.pop()) if len(said) == 1 else "en")
-    prepared = prepare(operator, check(operator, {})[0], settings, {"positives": Pairs(reader=positives)}, folder, memory)
+    found = _Verifiers(prepared(positives, "known"), prepared(raised, "promoted") if PROMOTED in tally.schema else None)
     if _KNOWN not in tally.schema:
-        live = (frame for table in tables for frame in table.input.live(_ROWS))
-        if not any((prepared.call(operator.function, Negatives(frame)) == "positive").any() for frame in live if frame.height):
+        live = (_aligned(frame, tally.schema) for table in tables for frame in table.input.live(_ROWS) if frame.height)
+        if not any(found.find_some(frame) for frame in live):
             return None
         tally.schema = _ordered({**tally.schema, _KNOWN: pl.String()}, NEGATIVES)
-    return prepared
+    return found
 
 
-def _verified(rows: Iterator[pl.DataFrame], prepared: Prepared, tally: _Tally) -> Iterator[pl.DataFrame]:
+def _proven(verifiers: _Verifiers, frame: pl.DataFrame) -> pl.DataFrame:
+    made = map_batch(verifiers.known, frame)[0]
+    again = verifiers.verdict(made)
+    if again is None or not again.any():
+        return made
+    return without_refuted(labelled(made.with_columns(pl.when(again).then(pl.lit("positive")).otherwise(_KNOWN).alias(_KNOWN))))
+
+
+def _aligned(frame: pl.DataFrame, schema: dict[str, pl.DataType]) -> pl.DataFrame:
+    return aligned(frame.select(name for name in schema if name in frame.columns), schema)
+
+
+def _verified(rows: Iterator[pl.DataFrame], verifiers: _Verifiers, tally: _Tally) -> Iterator[pl.DataFrame]:
     """The rows, each kept one with the verdict, label and evidence that `verify known-positive` makes; dropped ones as they are."""
     for whole in rows:
         for frame in whole.iter_slices(_ROWS) if whole.height else (whole,):
             kept, lost = split_dropped(frame)
             if kept.height:
-                made = map_batch(prepared, kept)[0]
+                made = _proven(verifiers, kept)
                 tally.relabelled += int((made["label"] != kept["label"]).sum())
                 kept = made
-            yield pl.concat(
-                [aligned(part.select(name for name in tally.schema if name in part.columns), tally.schema) for part in (kept, lost)]
-            )
+            yield pl.concat([_aligned(part, tally.schema) for part in (kept, lost)])
 
 
 # -- rows --------------------------------------------------------------------------------------------------------------

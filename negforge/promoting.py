@@ -10,11 +10,14 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 
+import numpy as np
 import polars as pl
 
-from negforge import text
+from negforge import rng, text
 from negforge.contract import WRITTEN
 from negforge.labels import PREFIX, PROMOTED, column_of
+
+_SALT = np.uint64(0x5A17_0011)
 
 
 def promoted(frame: pl.DataFrame) -> pl.Series:
@@ -22,6 +25,19 @@ def promoted(frame: pl.DataFrame) -> pl.Series:
     if PROMOTED not in frame.columns:
         return pl.Series([False]).new_from_index(0, frame.height)
     return ((frame["label"] == "positive") & (frame[PROMOTED] == "positive")).fill_null(value=False)
+
+
+def set_apart(frame: pl.DataFrame, scopes: rng.U64, by: str) -> rng.U64:
+    """The scopes in which rows are compared, where promoted rows are compared with none but promoted ones of the same cell in `by`.
+
+    A right answer does not go because a negative, of another anchor or nearly of the same words, stands for it.
+    """
+    places = promoted(frame).arg_true()
+    if not len(places):
+        return scopes
+    found: rng.U64 = np.array(scopes, dtype=np.uint64)
+    found[places.to_numpy()] = rng.mix(rng.hash64(frame[by].gather(places)) ^ _SALT)
+    return found
 
 
 def taken(frame: pl.DataFrame, verifiers: Sequence[str], language: str, positives: pl.DataFrame | None) -> pl.DataFrame:

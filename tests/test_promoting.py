@@ -14,6 +14,7 @@ import negforge
 from negforge import promoting
 from negforge.cli import app
 from negforge.labels import labelled
+from negforge.tables import open_sources
 from tests.export.cases import LAYOUTS
 
 ANSWERING = "The river Thames flows through London, and its tide is felt up to Teddington."
@@ -233,3 +234,57 @@ def test_it_means_nothing_where_nothing_is_verified(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 2
     assert "--promote means nothing where nothing is verified" in result.stderr
+
+
+@pytest.mark.parametrize("within", ["pair", "anchor", "table"])
+@pytest.mark.parametrize("title", ["dedupe exact", "dedupe near", "dedupe semantic"])
+def test_no_negative_stands_for_it(title: str, within: str, tmp_path: Path) -> None:
+    """The same text is a negative of another anchor, and nearly the same one of its own: what was promoted stays all the same."""
+    near = ANSWERING.replace("tide", "water")
+    kept = checked().kept
+    row = kept.filter(pl.col("negative") == ANSWERING, pl.col("anchor_id") == "q")
+    unlike = [pl.lit("unknown").alias(name) for name in ("verdict_answer_match", "verdict_promoted")]
+    more = row.with_columns(pl.lit("n").alias("id"), pl.lit(near).alias("negative"), pl.lit("negative").alias("label"), *unlike)
+    other = more.with_columns(pl.lit("o").alias("id"), pl.lit("q2").alias("anchor_id"), pl.lit(ANSWERING).alias("negative"))
+    rows = pl.concat([kept, more, other])
+    assert rows.filter(pl.col("negative") == ANSWERING)["label"].sort().to_list() == ["negative", "positive"]
+    options: dict[str, Any] = {}
+    if title.endswith("semantic"):
+        texts = rows["negative"].unique().sort()
+        table = pl.DataFrame({"text": texts, "vector": [[1.0, 0.0] if "Thames" in one else [0.0, 1.0] for one in texts]})
+        table.write_parquet(tmp_path / "v.parquet")
+        options = {"vectors": str(tmp_path / "v.parquet")}
+    made = negforge.run(title, rows, within=within, **options)
+    assert made.kept.filter(promoting.promoted(made.kept))["negative"].to_list() == [ANSWERING]
+    if title.endswith("near"):  # where negatives are to be unlike the positives, it counts as one
+        made = negforge.run(title, rows, within=within, against="positives")
+        assert made.dropped.filter(pl.col("id") == "n")["drop_reason"].to_list() == ["near-positive"]
+        assert promoting.promoted(made.kept).sum() == 1
+
+
+def test_another_table_has_it_as_a_negative(tmp_path: Path) -> None:
+    """Merged, it is no negative of its anchor, whatever mined it; the row that was promoted stays what it was."""
+    words = ["verify", "answer-match", "--promote"]
+    for name, frame in {"p": PAIRS, "c": CORPUS}.items():
+        frame.write_parquet(tmp_path / f"{name}.parquet")
+    at = {name: str(tmp_path / f"{name}.parquet") for name in "pcmvr"}
+    for command in (
+        ["generate", "mine.bm25", at["p"], "--corpus", at["c"], "-n", "6", "-o", at["m"]],
+        [*words, at["m"], "-o", at["v"]],
+        ["generate", "mine.random", at["p"], "--corpus", at["c"], "-n", "19", "-o", at["r"]],
+        ["merge", at["v"], at["r"], "-o", str(tmp_path / "data")],
+        ["check", str(tmp_path / "data")],
+        ["merge", at["r"], at["v"], "-o", str(tmp_path / "other")],
+    ):
+        result = CliRunner().invoke(app, command)
+        assert result.exit_code == 0, result.output
+    rows = pl.concat([source for one in open_sources(str(tmp_path / "data")) for source in one.batches(1 << 10)], how="diagonal")
+    found = rows.filter(pl.col("negative") == ANSWERING, pl.col("anchor_id") == "q").sort("operator")
+    assert found.select("operator", "label", "verdict_known_positive", "verdict_promoted").rows() == [
+        ("mine.bm25", "positive", "unknown", "positive"),
+        ("mine.random", "positive", "positive", "unknown"),
+    ]
+    digests = [
+        json.loads((tmp_path / name / ".negforge/v1/manifest.json").read_text())["stages"][-1]["rows_digest"] for name in ("data", "other")
+    ]
+    assert digests[0] == digests[1]

@@ -2,6 +2,7 @@
 
 The scope knows the roles: within a pair (the same anchor and positive; the default), within an anchor, or over the table.
 The row that stays is the one labelled `negative` with the lowest draw, then the lowest id, whatever the order of the rows.
+Rows that were promoted to positives repeat only one another, within their anchor: no negative stands for a right answer.
 Source: taolei87/askubuntu#1 (repeated negatives in one row), MinishLab/semhash#46 (grouped), huggingface/datatrove#370
 (which row matched).
 """
@@ -13,7 +14,7 @@ from typing import Annotated, Literal
 import polars as pl
 from pydantic import Field
 
-from negforge import rng
+from negforge import promoting, rng
 from negforge.contract import Declares
 from negforge.records import Negatives
 
@@ -33,6 +34,7 @@ def keys(
     scopes = {"table": [], "anchor": ["anchor_id"], "pair": ["anchor_id", "positive"]}
     columns = [*(rng.strings128(batch[name]) for name in scopes[within]), negative]
     high, low = rng.combine(columns)
+    high = promoting.set_apart(batch.frame, high, "anchor_id")
     return pl.DataFrame(
         {
             "group": high,

@@ -8,7 +8,8 @@ found. Rows joined by near pairs are a cluster, of which one row stays: the one 
 the lowest id, or by --keep the longest, or that of the best score; labels come first in any case.
 The scope knows the roles: negatives are compared with those of the same pair, of the same anchor (the default), or of the whole
 table. They are not compared with anchors and positives, for a good negative is a near-copy of them by design; where it is not,
---against positives drops near-copies of a positive of their own anchor as `near-positive`.
+--against positives drops near-copies of a positive of their own anchor, promoted ones among them, as `near-positive`. What was
+promoted to a positive stays, whatever is near it.
 One word changed of n is a similarity of (n - 5) / (n + 1): in a text of ten words 0.45, of fifty 0.88. Drafts of one edit are near
 each other by design; raise --threshold, or leave them to `dedupe exact`.
 Source: ekzhu/datasketch#207 (an index larger than memory), huggingface/datatrove#370 (which row matched), #107 (parameters told),
@@ -27,7 +28,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import Field
 
-from negforge import minhash, rng
+from negforge import minhash, promoting, rng
 from negforge.clusters import Clusters, Column, TextsFile, blocks, candidates, grouped, near, similarities, zeros
 from negforge.contract import Declares
 from negforge.engine import NARROW_BYTES, Partitioner, Spool
@@ -76,6 +77,7 @@ def keys(
     scopes = {"table": [], "anchor": ["anchor_id"], "pair": ["anchor_id", "positive"]}
     columns = [rng.strings128(batch[name]) for name in scopes[within]]
     scope = rng.combine(columns)[0] if columns else np.zeros(len(batch), dtype=np.uint64)
+    scope = promoting.set_apart(batch.frame, scope, "id")
     facts = {
         "row": np.arange(len(batch)),
         "other": (batch["label"] != "negative").cast(pl.Int8),
@@ -89,8 +91,9 @@ def keys(
     if against == "none":
         return made
     anchor = rng.hash64(batch["anchor_id"])
-    made = made.with_columns(anchor=pl.Series(anchor))
-    named = pl.DataFrame({"anchor": anchor, "text": batch["positive"]}).with_row_index()
+    made = made.with_columns(anchor=pl.Series(promoting.set_apart(batch.frame, anchor, "id")))
+    right, raised = (pl.DataFrame({"anchor": anchor, "text": batch[name]}).with_row_index() for name in ("positive", "negative"))
+    named = pl.concat([right, raised.filter(promoting.promoted(batch.frame))])
     first = named.unique(["anchor", "text"], keep="first", maintain_order=True)
     positives = _texts(first["text"], bands, language).with_columns(
         anchor=first["anchor"], role=pl.lit(1, pl.UInt8), scope=pl.lit(0, pl.UInt64), row=first["index"].cast(pl.Int64)

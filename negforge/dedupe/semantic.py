@@ -5,7 +5,7 @@ Rows are gone through in the order of label (`negative` first), draw and id; one
 in a chain of neighbours. The scope knows the roles: negatives of the same pair, of the same anchor (the default), or of the whole
 table, which is compared row by row with all that stay: its vectors must fit into memory, and twice the rows cost four times as much.
 Vectors are made by `--model`, once for each text whatever it is used for, or brought by `--vectors`, by negative_id or by text. A
-row without one stays, and is counted as `no-vector`.
+row without one stays, and is counted as `no-vector`. So does one that was promoted to a positive, whatever is near it.
 What is near depends on the model: look at what goes before a threshold is trusted. A changed number or a negation moves most
 vectors little, so that edits of one text are near each other by design.
 Source: MinishLab/semhash#46 (inside a group); Abbas et al., SemDeDup, 2023 (a threshold on cosines, one of each neighbourhood).
@@ -22,7 +22,7 @@ import polars as pl
 from numpy.typing import NDArray
 from pydantic import Field
 
-from negforge import rng, search
+from negforge import promoting, rng, search
 from negforge.contract import Declares
 from negforge.errors import UsageError
 from negforge.records import Batches, Negatives
@@ -81,12 +81,13 @@ def keys(
     """The narrow table: `group` (rows that are compared share it), the vector, and what decides which row stays."""
     scopes = {"table": [], "anchor": ["anchor_id"], "pair": ["anchor_id", "positive"]}
     columns = [rng.strings128(batch[name]) for name in scopes[within]]
+    group = rng.combine(columns)[0] if columns else np.zeros(len(batch), dtype=np.uint64)
     found, there = state.of_texts(batch.frame, "negative")
     if not found.shape[1]:  # nothing was ever encoded
         found = np.zeros((len(batch), 1), dtype=np.float32)
     return pl.DataFrame(
         {
-            "group": rng.combine(columns)[0] if columns else np.zeros(len(batch), dtype=np.uint64),
+            "group": promoting.set_apart(batch.frame, group, "id"),
             "vector": pl.Series(found, dtype=pl.Array(pl.Float32, found.shape[1])),
             "there": there,
             "other": (batch["label"] != "negative").cast(pl.Int8),
