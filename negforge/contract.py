@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -33,6 +33,7 @@ class Declares:
     any_of: options, each None by default, of which one at least is to be given. needs: for an option that means nothing alone,
     the one it goes with.
     fits: of a stage that takes its thresholds from the rows it sees: over what it kept they are others, and it may drop more.
+    draws: of a miner of a corpus: whether what it leaves open may be drawn from it at random.
     least_rows: of a batch, where a call costs much by itself, such as a pass over a corpus.
     formats: of an exporter whose trainer reads only some forms of file: these, the first its example's. `layouts` are those of each
     value of its option `layout`, where they differ. A .json is one array of the rows, or what `document` says, with {rows} and
@@ -61,6 +62,7 @@ class Declares:
     fits: bool = False
     formats: tuple[str, ...] = ()
     least_rows: int = 1
+    draws: bool = True
     layouts: dict[str, tuple[str, ...]] = field(default_factory=dict)
     document: str = "{rows}"
     beside: dict[str, str] = field(default_factory=dict)
@@ -127,12 +129,15 @@ class Chosen(NamedTuple):
     """What a miner chose: its rows, the anchors it refuses (`row_id` is the anchor's), and the candidates it passed over, by reason.
 
     pairs: what it found out about the batch's own rows, such as their positives' scores: `id` and columns that go to each candidate's row.
+    closed: says of rows (anchor_id, corpus_row) which are not to be drawn at random either where slots are left open, such as texts of
+    the anchor's own class.
     """
 
     rows: pl.DataFrame
     refusals: Sequence[Refusal] = ()
     passed: Counter[str] = Counter()  # noqa: RUF012 - a named tuple's default, which nobody changes
     pairs: pl.DataFrame | None = None
+    closed: Callable[[pl.DataFrame], pl.Series] | None = None
 
 
 class Skipped(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -63,7 +63,7 @@ class Candidates:
     unit: the unit of each. draw: its place among the unit's candidates, from 0. columns: what else the operator gave.
     refusals: reason and value by unit. passed: candidates the operator passed over, by reason. texts are looked up only for
     the candidates that are tried. pairs: what a miner says of the batch's rows themselves. filled: the candidates from this place on
-    were drawn at random, for want of better ones.
+    were drawn at random, for want of better ones. closed: see `Chosen`.
     """
 
     unit: Rows
@@ -73,6 +73,7 @@ class Candidates:
     passed: Counter[str] = field(default_factory=Counter)
     pairs: pl.DataFrame | None = None
     filled: int = _MOST
+    closed: Callable[[pl.DataFrame], pl.Series] | None = None
 
 
 def generate_batch(work: Generation, frame: pl.DataFrame) -> tuple[pl.DataFrame, Counts]:
@@ -139,11 +140,12 @@ def _gather(
     operator = generator.operator
     passed: Counter[str] = Counter()
     pairs: pl.DataFrame | None = None
+    closed: Callable[[pl.DataFrame], pl.Series] | None = None
     if isinstance(made, Chosen):
         for refusal in made.refusals:
             answers.check_edit(operator, refusal, "" if refusal.row_id in number else None)
         refusals = {number[one.row_id]: (one.reason, one.value) for one in made.refusals}
-        passed, pairs = made.passed, made.pairs
+        passed, pairs, closed = made.passed, made.pairs, made.closed
         made = made.rows
     answers.candidates(operator, made, name)
     if isinstance(made, pl.DataFrame):
@@ -169,7 +171,7 @@ def _gather(
     order = np.argsort(unit, kind="stable")
     unit = unit[order]
     starts = np.searchsorted(unit, unit, side="left")
-    return Candidates(unit, np.arange(len(unit)) - starts, columns[order], refusals, passed, pairs)
+    return Candidates(unit, np.arange(len(unit)) - starts, columns[order], refusals, passed, pairs, closed=closed)
 
 
 def _more(work: Generation, units: Units, found: Candidates, missing: Rows, k: int) -> Candidates | None:
@@ -192,7 +194,8 @@ def _more(work: Generation, units: Units, found: Candidates, missing: Rows, k: i
 def _at_random(work: Generation, units: Units, frame: pl.DataFrame, found: Candidates, missing: Rows, k: int) -> Candidates | None:
     """The candidates with texts drawn for anchors that lack some, where that is asked for, or None.
 
-    frame: whole anchors. What is right for the anchor, the anchor itself and what the miner gave already are left out.
+    frame: whole anchors. What is right for the anchor, the anchor itself, what the miner gave already and what it says is closed are
+    left out.
     """
     generator = work.generator
     store, settings = getattr(generator.state, "corpus", None), generator.settings
@@ -214,6 +217,8 @@ def _at_random(work: Generation, units: Units, frame: pl.DataFrame, found: Candi
         rows = drew.select(pl.Series("unit", some).gather(drew["owner"]), "corpus_row").join(
             pl.concat(known), on=["unit", "corpus_row"], how="anti", maintain_order="left"
         )
+        if found.closed is not None:
+            rows = rows.filter(~found.closed(rows.with_columns(units.frame["anchor_id"].gather(rows["unit"]))))
         texts = store.take(rows["corpus_row"].to_numpy())
         for name in ("text", "body"):
             same = rows.select("unit", pl.lit(normalised(texts[name], language=settings.language)).alias("same"))
@@ -369,8 +374,9 @@ def _assemble(work: Generation, frame: pl.DataFrame, units: Units, found: Candid
     rows = _with_pairs(rows, found.pairs)
     made = _stamp(work, rows.with_columns(*looked, *verdicts), found.draw[chosen][place])
     if found.filled < _MOST:
-        more = pl.when(pl.Series(chosen[place] >= found.filled)).then(pl.lit([SHORTAGE])).otherwise(pl.lit([], dtype=pl.List(pl.String)))
-        made = made.with_columns(pl.col("evidence").list.concat(more).list.sort())
+        # What the miner sees to by itself, such as that nothing overlaps, nobody saw to here.
+        verified = pl.col("evidence").list.filter(pl.element().str.starts_with("not-")).list.concat(pl.lit([SHORTAGE])).list.sort()
+        made = made.with_columns(pl.when(pl.Series(chosen[place] >= found.filled)).then(verified).otherwise("evidence").alias("evidence"))
     return _ordered(without_refuted(labelled(_promoted(work, frame, made))))
 
 

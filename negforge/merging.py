@@ -251,7 +251,8 @@ class _Verifiers(NamedTuple):
         if self.promoted is None:
             return None
         said = self.promoted.call(self.promoted.operator.function, Negatives(frame))
-        return (said == "positive") & (frame[PROMOTED] != "positive").fill_null(value=True)
+        found: pl.Series = (said == "positive") & (frame[PROMOTED] != "positive").fill_null(value=True)
+        return found
 
     def find_some(self, frame: pl.DataFrame) -> bool:
         """Whether any row is right by a positive or by what was promoted."""

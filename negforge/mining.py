@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 from pydantic import Field
 
 from negforge import approximate, search
@@ -65,6 +66,23 @@ def arranged(
         drawn = np.where(np.isnan(positive), -rows["rank"].to_numpy().astype(np.float64), drawn)
     turn = rows.select(pl.col("anchor_id").rle_id())["anchor_id"].to_numpy()
     return rows[np.lexsort((rows["rank"].to_numpy(), np.round(drawn, 9), turn))]
+
+
+def inside(
+    own: pl.DataFrame, group_of: Callable[[NDArray[np.int64]], NDArray[Any]], silent: Iterable[str] = ()
+) -> Callable[[pl.DataFrame], pl.Series]:
+    """For `Chosen.closed`: which rows (anchor_id, corpus_row) are of a group of the anchor's own, or of an anchor of the silent ones.
+
+    own: `anchor_id` and `group`. group_of: the groups of corpus rows. silent: anchors for which nothing is to be drawn.
+    """
+    marked = own.unique().with_columns(pl.lit(value=True).alias("own"))
+
+    def closed(rows: pl.DataFrame) -> pl.Series:
+        groups = pl.Series("group", group_of(rows["corpus_row"].to_numpy()), dtype=own.schema["group"])
+        found = rows.select("anchor_id", groups).join(marked, on=["anchor_id", "group"], how="left", maintain_order="left")
+        return found["own"].fill_null(value=False) | rows["anchor_id"].is_in([*silent])
+
+    return closed
 
 
 def _keys(rows: pl.DataFrame) -> pl.Series:

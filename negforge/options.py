@@ -65,7 +65,8 @@ class Settings(pydantic.BaseModel):
         typing.Literal["short", "random"],
         Field(
             description="What becomes of an anchor that the miner leaves short: it has fewer negatives (`short`), or the rest is "
-            "drawn from the corpus, with the miner `random` and `shortage` in the evidence (`random`)."
+            "drawn from the corpus, but for what the miner keeps away from, with the miner `random` and `shortage` in the evidence "
+            "(`random`)."
         ),
     ] = "short"
     language: Annotated[str, Field(description="Language of the texts, for number words; `code` compares case and signs exactly.")] = "en"
@@ -118,7 +119,8 @@ def settings_of(operator: Operator) -> tuple[str, ...]:
         names = tuple(name for name in names if name not in ("rename", "max_bad_rows"))
     if operator.declared.get("edits"):
         names = (*names[:1], "on", *names[1:])
-    if operator.verb == "generate" and operator.declared.get("scope") == "anchor" and "corpus" in operator.sides:
+    mines = operator.verb == "generate" and operator.declared.get("scope") == "anchor" and "corpus" in operator.sides
+    if mines and operator.declared.get("draws", True):
         names = (*names[:1], "when_short", *names[1:])
     if "rng" in operator.parameters and "seed" not in names:
         names = ("seed", *names)

@@ -65,6 +65,15 @@ def opened(folder: str) -> Groups:
     return Groups(*parts)
 
 
+@functools.lru_cache(maxsize=2)
+def of_rows(folder: str, size: int) -> Rows:
+    """The group of each of `size` rows of the corpus, -1 for none."""
+    known = opened(folder)
+    found = np.full(size, -1, dtype=np.int64)
+    found[known.member] = np.repeat(np.arange(len(known.centroids)), np.diff(known.first))
+    return found
+
+
 def write(folder: Path, centroids: F32, group: Rows) -> None:
     """Leave groups in a folder. group: of each row of the corpus, -1 for none."""
     order = np.argsort(group, kind="stable")

@@ -137,3 +137,50 @@ def test_command_line(tmp_path: Path) -> None:
     assert len(result.stdout.splitlines()) == 17
     result = CliRunner().invoke(app, ["generate", "perturb.number", str(tmp_path / "p.parquet"), "--when-short", "random"])
     assert result.exit_code == 2
+
+
+def test_what_a_miner_keeps_away_from_is_not_drawn(tmp_path: Path) -> None:
+    """Better ranks than a window's, the anchor's own class, cluster and document: what may be right there is drawn by nobody."""
+    colours = {"red": [1.0, 0.0, 0.0], "blue": [0.1, 1.0, 0.0], "green": [0.0, 0.0, 1.0]}
+    group = [colour for colour in colours for _ in range(20)]
+    texts = [f"{colour} number {place}" for place, colour in enumerate(group)]
+    corpus = pl.DataFrame({"id": [f"d{place}" for place in range(60)], "text": texts, "group": group})
+    pairs = pl.DataFrame({"id": ["p"], "anchor_id": ["a"], "anchor": ["red?"], "positive": ["red number 3"], "positive_id": ["d3"]})
+    corpus.select("id", pl.Series("vector", [colours[one] for one in group])).write_parquet(tmp_path / "c.parquet")
+    pl.DataFrame({"id": ["a"], "vector": [colours["red"]]}).write_parquet(tmp_path / "a.parquet")
+    vectors = {"corpus_vectors": str(tmp_path / "c.parquet"), "anchor_vectors": str(tmp_path / "a.parquet")}
+    best = negforge.run("generate mine.bm25", pairs, corpus=corpus, num_negatives=8, verify=False).kept
+    red = {*texts[:20]}
+    miners: dict[str, tuple[dict[str, Any], set[str]]] = {
+        "window": ({"first": 9, "last": 12}, {*best.sort("rank")["negative"].head(8)}),
+        "same-group": ({}, red),
+        "nearest-class": (vectors, red),
+        "cluster": ({"clusters": 3, **vectors}, red),
+    }
+    for name, (options, closed) in miners.items():
+        made = negforge.run(f"generate mine.{name}", pairs, corpus=corpus, num_negatives=50, when_short="random", **options).kept
+        drawn = made.filter(pl.col("miner") == "random")
+        assert drawn.height > 0
+        assert not {*drawn["negative"]} & closed, name
+        assert {tuple(one) for one in drawn["evidence"]} == {("not-known-positive", "shortage")}
+
+
+def test_a_refusal_for_a_doubtful_class_stands(tmp_path: Path) -> None:
+    """Of an anchor whose class is not known, or may be wrong, nobody knows which texts are wrong."""
+    corpus = pl.DataFrame({"id": ["x", "y", "z"], "text": ["x x", "y y", "z z"], "group": ["1", "1", "2"]})
+    pairs = pl.DataFrame(
+        {"id": ["p", "q"], "anchor": ["one", "two"], "anchor_id": ["p", "q"], "positive": ["is 1", "is 2"], "group": ["1", "9"]}
+    )
+    vectors = {"x": [1.0, 0.0], "y": [0.9, 0.1], "z": [0.0, 1.0]}
+    pl.DataFrame({"id": [*vectors], "vector": [*vectors.values()]}).write_parquet(tmp_path / "c.parquet")
+    pl.DataFrame({"id": ["p", "q"], "vector": [[0.0, 1.0]] * 2}).write_parquet(tmp_path / "a.parquet")
+    given = {"corpus_vectors": str(tmp_path / "c.parquet"), "anchor_vectors": str(tmp_path / "a.parquet")}
+    made = negforge.run("generate mine.nearest-class", pairs, corpus=corpus, num_negatives=2, when_short="random", **given)
+    assert made.kept.height == 0
+    assert made.dropped.sort("source_id")["drop_reason"].to_list() == ["suspect-label", "group-not-in-corpus"]
+
+
+def test_demonstrations_that_leak_are_not_drawn(tmp_path: Path) -> None:
+    """Whoever is short there has seen the whole bank: there is no such option."""
+    with pytest.raises(negforge.NegforgeError, match="no option 'when_short'"):
+        negforge.run("generate mine.demonstrations", PAIRS, corpus=CORPUS, demo_label="text", model="m", when_short="random")

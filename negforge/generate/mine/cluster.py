@@ -25,7 +25,7 @@ from pydantic import Field
 from negforge import partitions, rng
 from negforge.contract import Chosen, Declares, Refusal
 from negforge.corpus import CorpusStore, cached
-from negforge.mining import scored_positives
+from negforge.mining import inside, scored_positives
 from negforge.records import Batches, Corpus, Pairs
 from negforge.vectors import AnchorVectors, CorpusPrompt, CorpusVectors, Model, Prompt, Similarity, Space, space
 
@@ -154,4 +154,7 @@ def generate(
     pairs = scored_positives(batch.frame, state.space).drop("anchor_id")
     cluster = pl.Series("positive_cluster", own, dtype=pl.Int64)
     pairs = pairs.with_columns(cluster.set(pl.Series(~right), None))
-    return Chosen(rows.rename({"group": "negative_cluster", "distance": "distance_cluster"}), refusals, pairs=pairs)
+    of_positives = batch.frame.select("anchor_id", pl.Series("group", own, dtype=pl.Int64)).filter(pl.col("group") >= 0)
+    silent = [one for one, some in zip(anchors["anchor_id"].to_list(), mine, strict=True) if not some]
+    closed = inside(of_positives, lambda some: partitions.of_rows(str(state.folder), state.corpus.size)[some], silent)
+    return Chosen(rows.rename({"group": "negative_cluster", "distance": "distance_cluster"}), refusals, pairs=pairs, closed=closed)

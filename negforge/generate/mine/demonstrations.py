@@ -46,6 +46,7 @@ DECLARES = Declares(
     any_of=("model", "corpus_vectors", "anchor_vectors"),
     needs={"which": "label", "source": "demo_source", "demo_source": "source"},
     least_rows=1024,
+    draws=False,  # whoever is short has been shown the whole bank: what is left of it is what leaks
 )
 _SHORT = 3  # characters from which an answer counts wherever it stands
 _FIRST, _FURTHER = 64, 4  # texts of the bank that are looked at first, and how many times as many then

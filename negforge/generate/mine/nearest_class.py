@@ -25,7 +25,7 @@ from negforge.contract import Chosen, Declares, Refusal
 from negforge.corpus import CorpusStore, cached
 from negforge.engine import storage
 from negforge.errors import InputError, listed
-from negforge.mining import scored_positives
+from negforge.mining import inside, scored_positives
 from negforge.records import Batches, Corpus, Pairs
 from negforge.vectors import AnchorVectors, CorpusPrompt, CorpusVectors, Model, Prompt, Similarity, Space, space
 
@@ -172,7 +172,12 @@ def generate(
         {"anchor_id": [*margins], "class_margin": [*margins.values()]}, schema={"anchor_id": pl.String, "class_margin": pl.Float64}
     )
     pairs = pairs.join(margin_of, on="anchor_id", how="left", maintain_order="left").drop("anchor_id")
-    return Chosen(rows.drop("group"), refusals, pairs=pairs)
+    classes_of = frame.select("anchor_id", pl.col("__own").alias("group")).filter(pl.col("group") >= 0)
+    # Of an anchor whose class is not known, or doubted, nobody knows what is wrong.
+    silent = {one.row_id for one in refusals if one.reason != "no-vector"}
+    silent |= {one for one, some_ in zip(anchors["anchor_id"].to_list(), own, strict=True) if not some_}
+    of_row = np.load(state.folder / "of_row.npy", mmap_mode="r")
+    return Chosen(rows.drop("group"), refusals, pairs=pairs, closed=inside(classes_of, lambda some: of_row[some], silent))
 
 
 def _own(frame: pl.DataFrame, state: State, names: pl.Series) -> pl.DataFrame:

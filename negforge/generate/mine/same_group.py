@@ -31,6 +31,7 @@ from negforge.contract import Chosen, Declares, Refusal
 from negforge.corpus import CorpusStore, cached
 from negforge.engine import Partitioner, storage
 from negforge.errors import InputError, listed, near
+from negforge.mining import inside
 from negforge.records import Corpus, Pairs
 from negforge.rng import U64, Rng, hash64
 
@@ -217,13 +218,17 @@ def generate(
     want = 2 * num_negatives + 8  # some are vetoed later
     nearest, limits = order == "nearest", _Limits(overlap_words, near_copy)
     made = Chosen(_rows([], np.zeros(0, np.int64), np.zeros(0, np.int64), placed=state.placed), [], Counter())
+    own: list[tuple[str, int]] = []
     for some in anchors.to_frame().iter_slices(max(1, _TEXTS_AT_ONCE // want)):
         pairs = batch.frame.join(some, on="anchor_id", how="semi", maintain_order="left")
         found = _anchors(pairs, some["anchor_id"], state, groups)
         _order(found, groups, rng, 4 * num_negatives + 64, nearest=nearest)
         part = _choose(found, state, groups, want, language, limits, nearest=nearest)
         made = Chosen(pl.concat([made.rows, part.rows]), [*made.refusals, *part.refusals], made.passed + part.passed)
-    return made
+        own += [(one.anchor_id, key) for one in found for key in one.groups]
+    # What of its groups no anchor was given repeats what is right for it, or was looked at by nobody.
+    whose = pl.DataFrame(own, schema={"anchor_id": pl.String, "group": pl.UInt64}, orient="row")
+    return made._replace(closed=inside(whose, lambda rows: groups.of_row[rows]))
 
 
 def _anchors(pairs: pl.DataFrame, ids: pl.Series, state: State, groups: _Groups) -> list[_Anchor]:

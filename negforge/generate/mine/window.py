@@ -26,7 +26,7 @@ from negforge.contract import Chosen, Declares, Refusal
 from negforge.corpus import CorpusStore
 from negforge.errors import OptionError
 from negforge.lexical import Index
-from negforge.mining import arranged
+from negforge.mining import arranged, inside
 from negforge.records import Corpus, Pairs
 from negforge.rng import Rng
 from negforge.runs import RunStore
@@ -104,12 +104,15 @@ def generate(
     if state.index is not None:
         name, window = "score_bm25", _matches(state.index, anchors["anchor"], last)
         length = np.bincount(window["owner"].to_numpy(), minlength=len(ids))
+        above = window.filter(pl.col("rank") < first).select("owner", "corpus_row")
         window, there = window.filter(pl.col("rank") >= first), np.ones(len(ids), dtype=np.bool_)
     elif state.run is not None:
         found, name = state.run.lists(ids, first, last), "score_run"
         miner = pl.Series("miner", state.run.facts.tags, dtype=pl.String).gather(found.tag)
         window = pl.DataFrame({"owner": found.owner, "corpus_row": found.row, "rank": found.rank, "score": found.score, "miner": miner})
         length, there = state.run.sizes(ids), found.there
+        best = state.run.lists(ids, 1, first - 1)
+        above = pl.DataFrame({"owner": best.owner, "corpus_row": best.row})
     else:
         raise RuntimeError("a window of no list")
     known = window.filter(pl.col("corpus_row") >= 0)
@@ -123,7 +126,8 @@ def generate(
         if number not in having
     ]
     passed = Counter({"not-in-corpus": window.height - known.height})
-    return Chosen(taken, refused, +passed)
+    nearer = above.select(ids.gather(above["owner"]).alias("anchor_id"), pl.col("corpus_row").cast(pl.Int64).alias("group"))
+    return Chosen(taken, refused, +passed, closed=inside(nearer, lambda rows: rows))
 
 
 def _reason(size: int, first: int, *, in_run: bool) -> tuple[str, str]:
