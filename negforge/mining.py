@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -17,6 +18,7 @@ from negforge.errors import UsageError
 from negforge.lexical import Index
 from negforge.records import Batches
 from negforge.rng import Rng, strings128
+from negforge.search import F32
 from negforge.vectors import Space
 
 Sampling = Annotated[
@@ -144,7 +146,7 @@ def nearest(frame: pl.DataFrame, where: Space, depth: int) -> tuple[pl.DataFrame
     if where.index is None:
         found = search.best(vectors[there], where.rows(), most)
     else:
-        found = approximate.nearest(vectors[there], where.rows(), most, where.index, where.ef)
+        found = _approximate(vectors[there], where, where.index, wanted)
     owner, place = np.nonzero((found.rows >= 0) & (np.arange(found.rows.shape[1]) < wanted[:, None]))
     rows = pl.DataFrame(
         {
@@ -157,6 +159,20 @@ def nearest(frame: pl.DataFrame, where: Space, depth: int) -> tuple[pl.DataFrame
         schema_overrides={"corpus_row": pl.Int64, "rank": pl.Int64},
     )
     return rows, [Refusal(one, "no-vector") for one in anchors["anchor_id"].filter(pl.Series(~there)).to_list()]
+
+
+def _approximate(vectors: F32, where: Space, index: Path, wanted: NDArray[np.int64]) -> search.Found:
+    """What an index finds for vectors of which each asks for its own number of texts, -1 where that is less than the most of them.
+
+    How far a search goes hangs on what is asked for: what one anchor asks for has no say in what is found for another.
+    """
+    most = min(int(wanted.max(initial=0)), len(where.rows()))
+    rows, scores = np.full((len(vectors), most), -1, dtype=np.int64), np.zeros((len(vectors), most))
+    for depth in np.unique(wanted).tolist():
+        some = np.flatnonzero(wanted == depth)
+        part = approximate.nearest(vectors[some], where.rows(), depth, index, where.ef)
+        rows[some, : part.rows.shape[1]], scores[some, : part.rows.shape[1]] = part.rows, part.scores
+    return search.Found(rows, scores)
 
 
 def scored_positives(frame: pl.DataFrame, where: Space) -> pl.DataFrame:

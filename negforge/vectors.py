@@ -424,7 +424,7 @@ def _brought(path: Path, similarity: str) -> Lookup:
     by: Literal["text", "id"] = "text" if (folder / "by-text").exists() else "id"
     if similarity == "cosine" and (folder / "zero").exists():
         where = f"{path}: {(folder / 'zero').read_text(encoding='utf-8')}"
-        raise InputError("a vector is zero and has no direction", where, "leave the row out, or pass --similarity dot")
+        raise InputError("a vector is zero and has no direction", where, "leave the row out, or pass --similarity dot where there is one")
     return Lookup(folder, by, similarity)
 
 

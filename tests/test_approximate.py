@@ -89,6 +89,29 @@ def test_rows_depend_on_neither_batches_nor_order(miner: str, pairs: pl.DataFram
     assert made[0].kept.sort(key).select(key).equals(exact.kept.sort(key).select(key))
 
 
+def test_what_one_anchor_asks_for_changes_no_other(tmp_path: Path) -> None:
+    """An anchor with many positives asks for more texts, and a search for more goes further: it goes so far for nobody else."""
+    corpus, anchors = vectors(3000, 5, 96), vectors(12, 6, 96)
+    texts = pl.DataFrame({"id": [f"d{place}" for place in range(3000)]}).with_columns(pl.col("id").alias("text"))
+    rows = [(f"q{place}", f"d{place * 9 + more}") for place in range(12) for more in range(500 if place == 5 else 1)]
+    pairs = pl.DataFrame(rows, schema=["anchor_id", "positive"], orient="row").with_columns(anchor="anchor_id", positive_id="positive")
+    texts.select("id", pl.Series("vector", corpus.tolist())).write_parquet(tmp_path / "c.parquet")
+    ids = [f"q{place}" for place in range(12)]
+    pl.DataFrame({"id": ids, "vector": anchors.tolist()}).write_parquet(tmp_path / "a.parquet")
+    given: dict[str, Any] = {
+        "corpus_vectors": str(tmp_path / "c.parquet"),
+        "anchor_vectors": str(tmp_path / "a.parquet"),
+        "engine": "hnsw",
+        "ef": 20,
+    }
+    few = pairs.filter(pl.col("anchor_id") != "q5")
+    alone, among = (
+        negforge.run("generate mine.dense", some, corpus=texts, num_negatives=20, **given).kept.filter(pl.col("anchor_id") != "q5")
+        for some in (few, pairs)
+    )
+    assert alone.select("id", "negative_id", "rank").equals(among.select("id", "negative_id", "rank"))
+
+
 def test_the_recall_is_printed_and_recorded(tmp_path: Path, pairs: pl.DataFrame, corpus: pl.DataFrame, model: str) -> None:
     """On stderr, and in the manifest beside the options; no part of a row's id."""
     pairs.write_parquet(tmp_path / "p.parquet")
