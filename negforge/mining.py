@@ -92,14 +92,15 @@ def _keys(rows: pl.DataFrame) -> pl.Series:
 
 
 def matches(frame: pl.DataFrame, index: Index, depth: int) -> pl.DataFrame:
-    """Of each anchor the `depth` best lexical matches: anchor_id, corpus_row, rank from 1, score_bm25, miner; best first.
+    """Of each anchor the `depth` best lexical matches, and as many more as it has positives, which are likely among the best.
 
-    frame: whole anchors. One that shares no word with the corpus has none.
+    frame: whole anchors. The rows are anchor_id, corpus_row, rank from 1, score_bm25, miner; best first. An anchor that shares no word
+    with the corpus has none.
     """
-    anchors = frame.unique("anchor_id", keep="first", maintain_order=True)
+    anchors = frame.group_by("anchor_id", maintain_order=True).agg(pl.col("anchor").first(), pl.len().alias("positives"))
     found: dict[str, list[Any]] = {"anchor_id": [], "corpus_row": [], "rank": [], "score_bm25": []}
-    for anchor_id, text in zip(anchors["anchor_id"], anchors["anchor"], strict=True):
-        hits = index.search(text, depth)
+    for anchor_id, text, positives in anchors.iter_rows():
+        hits = index.search(text, depth + positives)
         found["anchor_id"] += [anchor_id] * len(hits)
         found["corpus_row"] += [row for _, row in hits]
         found["rank"] += range(1, len(hits) + 1)

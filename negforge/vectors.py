@@ -2,7 +2,8 @@
 
 An encoder's vectors lie in the cache under its fingerprint, each under the digest of its text: a text is encoded once, whatever
 tables it stands in, and a kill loses a block at most, or five seconds of a local model's. Texts are encoded in the order of their
-digests in blocks of 1,024, since what is beside a text changes the last bits of its vector; so neither batches nor workers have a say.
+digests in blocks of 1,024, since what is beside a text changes the last bits of its vector; so neither batches nor workers have a
+say. What other runs left in the cache has: a text that is there is not encoded, and others stand beside the next.
 Source: huggingface/sentence-transformers#3338 (8 hours of encoding lost while margins were tuned), NVIDIA-NeMo/Automodel#2906.
 """
 

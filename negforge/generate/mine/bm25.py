@@ -62,12 +62,12 @@ def generate(
     rng: Rng,
     *,
     num_negatives: int,
-    depth: Annotated[int, Field(ge=1, description="How many of the best matches are candidates.")] = 100,
+    depth: Annotated[int, Field(ge=1, description="How many of the best matches are candidates, known positives apart.")] = 100,
     sampling: Sampling = "top",
     sharpness: Sharpness = 0.5,
     shift: Shift = 0.0,
 ) -> Chosen:
-    """The `depth` best matches of each anchor, in the order in which they are to be taken.
+    """The `depth` best matches of each anchor, and as many more as it has positives, in the order in which they are to be taken.
 
     batch: whole anchors. Gives rows (anchor_id, corpus_row, rank from 1, score_bm25, miner); an anchor that shares no word with the
     corpus has none. Where candidates near the positive are wanted, score_bm25_positive and score_bm25_weakest of each pair.

@@ -141,7 +141,7 @@ def generate(
     rng: Rng,
     *,
     num_negatives: int,
-    depth: Annotated[int, Field(ge=1, description="How many of the best of an anchor's list are candidates.")] = 100,
+    depth: Annotated[int, Field(ge=1, description="How many of the best of an anchor's list are candidates, known positives apart.")] = 100,
     sampling: Sampling = "top",
     sharpness: Sharpness = 0.5,
     shift: Shift = 0.0,
@@ -182,7 +182,9 @@ def _chosen(pairs: pl.DataFrame, anchors: pl.Series, state: State, depth: int) -
     """The best of the lists of some anchors, as many as are held in memory together; pairs: theirs."""
     found = [one.lists(anchors) for one in state.runs]
     whole = _fused(found, state.names) if len(found) > 1 else _single(found[0], state.names[0])
-    made = whole.filter(pl.Series(_place(whole["owner"].to_numpy()) < depth))
+    own = anchors.to_frame("anchor_id").join(pairs.group_by("anchor_id").len(), on="anchor_id", how="left", maintain_order="left")["len"]
+    owner = whole["owner"].to_numpy()
+    made = whole.filter(pl.Series(_place(owner) < depth + own.to_numpy().astype(np.int64)[owner]))
     unknown = sum((np.bincount(one.owner[one.row < 0], minlength=len(anchors)) for one in found), np.zeros(len(anchors), np.int64))
     there = np.any([one.there for one in found], axis=0)
     empty = np.ones(len(anchors), dtype=np.bool_)

@@ -305,3 +305,14 @@ def test_a_build_that_nobody_went_on_with_is_removed_after_a_week(tmp_path: Path
     os.utime(old, (1, 1))
     children.run({"job": "index", "corpus": str(texts), "path": tmp_path})
     assert (old.exists(), young.exists()) == (False, True)
+
+
+def test_five_hundred_positives_leave_candidates() -> None:
+    """As many more are looked at as an anchor has positives: they stand before everything else in its list."""
+    right = [f"tide tide tide number {place}" for place in range(500)]
+    corpus = pl.DataFrame({"text": [*right, *(f"tide of another sort, the kind {place}" for place in range(40))]})
+    corpus = corpus.with_columns(pl.int_range(pl.len()).cast(pl.String).alias("id"))
+    pairs = pl.DataFrame({"id": [f"p{place}" for place in range(500)], "anchor_id": "a", "anchor": "tide", "positive": right})
+    made = negforge.run("generate mine.bm25", pairs, corpus=corpus, num_negatives=5)
+    assert (made.report.counts["emitted"], made.report.counts["short"]) == (5, 0)
+    assert not {*made.kept.filter(pl.col("label") == "negative")["negative"]} & {*right}

@@ -500,3 +500,15 @@ def test_a_sampled_list_is_drawn_for_each_anchor(tmp_path: Path) -> None:
     assert runs[0] == runs[1] != mined(tmp_path, LISTS, corpus, pairs, sampling="random", seed=1)
     assert all(rank == 51 - score for anchor, _, rank, score, _ in runs[0] if anchor == "q")
     assert {one[1] for one in runs[0] if one[0] == "r"} == {"d03", "d04", "d05"}
+
+
+def test_a_list_that_begins_with_many_positives_leaves_candidates(tmp_path: Path) -> None:
+    """As many more are looked at as an anchor has positives."""
+    ids = [f"d{place:03d}" for place in range(170)]
+    run = tmp_path / "many.trec"
+    run.write_text("".join(f"a Q0 {one} {place + 1} {500 - place} tag\n" for place, one in enumerate(ids)), encoding="utf-8")
+    corpus = pl.DataFrame({"id": ids, "text": [f"text {one}" for one in ids]})
+    pairs = pl.DataFrame({"id": ids[:150], "anchor_id": "a", "anchor": "what?", "positive": corpus["text"][:150], "positive_id": ids[:150]})
+    made = negforge.run("generate mine.run", pairs, corpus=corpus, run=[str(run)], num_negatives=5)
+    assert (made.report.counts["emitted"], made.report.counts["short"]) == (5, 0)
+    assert made.kept.filter(pl.col("label") == "negative")["negative_id"].unique().sort().to_list() == ids[150:155]
