@@ -51,7 +51,11 @@ class Encoder:
         if self.remote:
             probe = np.round(_served(self.spec)([_PROBE]).astype(np.float64), 4)
             return rng.json_digest([self.spec, probe.tolist(), self.prompt])
-        return rng.json_digest([files_of(folder_of(self.spec)), self.prompt])
+        return rng.json_digest([self._files, self.prompt])
+
+    @functools.cached_property
+    def _files(self) -> list[list[str]]:
+        return files_of(folder_of(self.spec))
 
     @property
     def named(self) -> str:
@@ -63,7 +67,7 @@ class Encoder:
         if self.remote:
             found = _served(self.spec)([self.prompt + text for text in texts])
         else:
-            found = _local(str(folder_of(self.spec)))(texts, self.prompt)
+            found = _local(str(folder_of(self.spec)), rng.json_digest(self._files))(texts, self.prompt)
         if found.shape[:1] != (len(texts),) or found.ndim != 2:
             raise InputError(f"the model gave {found.shape[0]} vectors for {len(texts)} texts", self.spec, "use another model")
         bad = np.flatnonzero(~np.isfinite(found).all(axis=1))
@@ -101,12 +105,20 @@ def folder_of(spec: str) -> Path:
     )
 
 
+def refuse_changed(folder: str, digest: str) -> None:
+    """Raise InputError where a model that was just loaded is not, or may not be, the one whose files have the digest."""
+    if rng.json_digest(files_of(Path(folder))) != digest:
+        raise InputError("the model changed while it was read", folder, "run the command again when nothing writes to the folder")
+
+
 @functools.lru_cache(maxsize=2)
-def _local(folder: str) -> Callable[[list[str], str], F32]:
-    """What encodes with a model in a folder; its library says what to install where it is missing."""
+def _local(folder: str, digest: str) -> Callable[[list[str], str], F32]:
+    """What encodes with a model in a folder whose files have the digest; its library says what to install where it is missing."""
     said = [(Path(folder) / name).read_text(encoding="utf-8") for name in ("config.json", "modules.json") if (Path(folder) / name).exists()]
     static = any("model2vec" in text or "StaticEmbedding" in text for text in said)
-    return _static(folder) if static else _transformer(folder)
+    loaded = _static(folder) if static else _transformer(folder)
+    refuse_changed(folder, digest)
+    return loaded
 
 
 def _static(folder: str) -> Callable[[list[str], str], F32]:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from negforge import rng
-from negforge.encoders import KEY, client_of, files_of, folder_of
+from negforge.encoders import KEY, client_of, files_of, folder_of, refuse_changed
 from negforge.errors import InputError, RemoteError, UsageError
 from negforge.vectors import Making, Wanted, found, kept
 
@@ -52,7 +52,11 @@ class Reranker:
         """What changes whenever the scores may: the digest of all files of a model, or the endpoint with the scores of fixed pairs."""
         if self.remote:
             return rng.json_digest([self.spec, np.round(_served(self.spec)(*_PROBE), 4).tolist()])
-        return rng.json_digest(["reranker", files_of(folder_of(self.spec))])
+        return rng.json_digest(["reranker", self._files])
+
+    @functools.cached_property
+    def _files(self) -> list[list[str]]:
+        return files_of(folder_of(self.spec))
 
     @property
     def named(self) -> str:
@@ -63,7 +67,7 @@ class Reranker:
         """N pairs of `anchor` and `text` become n raw scores. Raises InputError for one that is no number."""
         if self.remote:
             return self._asked(pairs)
-        scores = _local(str(folder_of(self.spec)))(pairs.select("anchor", "text").rows())
+        scores = _local(str(folder_of(self.spec)), rng.json_digest(self._files))(pairs.select("anchor", "text").rows())
         if scores.shape not in ((pairs.height,), (pairs.height, 1)):
             what = f"an array of shape {scores.shape} for {pairs.height} pairs"
             raise InputError("the model gives no single score for a pair", f"{self.spec}: {what}", "use a model with one output")
@@ -117,8 +121,8 @@ def looked_up(folder: Path, anchors: pl.Series, texts: pl.Series) -> pl.Series:
 
 
 @functools.lru_cache(maxsize=1)
-def _local(folder: str) -> Callable[[list[Any]], F64]:
-    """What scores with a cross-encoder in a folder, without the activation that it may name."""
+def _local(folder: str, digest: str) -> Callable[[list[Any]], F64]:
+    """What scores with a cross-encoder in a folder whose files have the digest, without the activation that it may name."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     texts = [path.read_text(encoding="utf-8") for name in _TELLING if (path := Path(folder) / name).exists()]
     if not any("ForSequenceClassification" in text or '"CrossEncoder"' in text for text in texts):
@@ -133,6 +137,7 @@ def _local(folder: str) -> Callable[[list[Any]], F64]:
         raise UsageError("this model needs sentence-transformers", folder, mend) from None
     quiet()
     model = CrossEncoder(folder, trust_remote_code=False, local_files_only=True)
+    refuse_changed(folder, digest)
 
     def score(pairs: list[Any]) -> F64:
         made = model.predict(pairs, activation_fn=nn.Identity(), convert_to_numpy=True, show_progress_bar=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,6 +69,31 @@ def test_two_checkpoints_and_two_prompts_share_nothing(tmp_path: Path) -> None:
     assert Encoder(str(again)).fingerprint == Encoder(str(one)).fingerprint
     static_model(one, seed=3)  # a new checkpoint in the old place
     assert Encoder(str(one)).fingerprint not in prints
+
+
+def test_a_checkpoint_that_is_replaced_is_loaded_anew(tmp_path: Path) -> None:
+    """Within one process, as between two rounds of training."""
+    pairs = pl.DataFrame({"anchor": ["When is a spring tide?", "When is a neap tide?"], "positive": ["At full moon.", "At half moon."]})
+    corpus = pl.DataFrame({"id": ["1", "2", "3"], "text": ["The moon is full.", "A tide is high.", "A ship sails."]})
+
+    def scores(model: Path) -> list[float]:
+        found = negforge.run("generate mine.dense", pairs, corpus=corpus, model=str(model), num_negatives=2).kept
+        return [round(one, 6) for one in found["score_dense"].to_list()]
+
+    here = static_model(tmp_path / "checkpoint", seed=1)
+    first = scores(here)
+    shutil.rmtree(here)
+    second = scores(static_model(here, seed=2))
+    assert first != second == scores(static_model(tmp_path / "other", seed=2))
+
+
+def test_a_model_that_changes_between_its_digest_and_its_loading_is_refused(tmp_path: Path) -> None:
+    encoder = Encoder(str(static_model(tmp_path / "checkpoint", seed=1)))
+    assert encoder.fingerprint
+    shutil.rmtree(tmp_path / "checkpoint")
+    static_model(tmp_path / "checkpoint", seed=2)
+    with pytest.raises(InputError, match="the model changed while it was read"):
+        encoder.encode(["A tide is high."])
 
 
 def test_what_was_encoded_before_a_stop_is_kept(model: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

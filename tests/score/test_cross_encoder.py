@@ -146,10 +146,10 @@ def test_models_that_cannot_score(server: Reranking, mined: pl.DataFrame, model:
         negforge.run("score cross-encoder", mined, reranker=server.spec.partition("#")[0])
     with pytest.raises(UsageError, match="for local models"):
         negforge.run("score cross-encoder", mined, reranker=server.spec, activation="sigmoid")
-    monkeypatch.setattr(rerankers, "_local", lambda _: lambda pairs: np.full(len(pairs), np.nan))
+    monkeypatch.setattr(rerankers, "_local", lambda *_: lambda pairs: np.full(len(pairs), np.nan))
     with pytest.raises(InputError, match="not finite"):
         Reranker(model).score(pl.DataFrame({"anchor": ["a"], "text": ["b"]}))
-    monkeypatch.setattr(rerankers, "_local", lambda _: lambda pairs: np.zeros((len(pairs), 3)))
+    monkeypatch.setattr(rerankers, "_local", lambda *_: lambda pairs: np.zeros((len(pairs), 3)))
     with pytest.raises(InputError, match="no single score"):
         Reranker(model).score(pl.DataFrame({"anchor": ["a"], "text": ["b"]}))
 
