@@ -10,7 +10,7 @@ from typing import Any
 
 from negforge import rng
 from negforge.answers import asked, blamed
-from negforge.corpus import file_digest
+from negforge.digests import option_digest
 from negforge.options import UNRECORDED, Settings
 from negforge.records import Over, Table
 from negforge.registry import Operator
@@ -104,4 +104,4 @@ def recorded(operator: Operator, options: dict[str, Any], settings: Settings, si
 
 def _plain(value: Any) -> Any:
     """An option's value as it changes rows: of a file its content, wherever it lies."""
-    return file_digest(value) if isinstance(value, Path) and value.is_file() else str(value) if isinstance(value, Path) else value
+    return [_plain(one) for one in value] if isinstance(value, list) else option_digest(value) if isinstance(value, Path) else value

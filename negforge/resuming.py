@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import glob
 import json
 import logging
 import os
@@ -21,6 +20,7 @@ from typing import Any
 
 from negforge import registry, rng
 from negforge.corpus import cache_root, file_digest
+from negforge.digests import input_digest
 from negforge.encoders import ENCODES, Encoder
 from negforge.engine import hold, storage
 from negforge.errors import InputError, NegforgeError, UsageError
@@ -32,7 +32,7 @@ from negforge.rerankers import RERANKS, Reranker
 from negforge.runner import Stage
 from negforge.sinks import Outcome, write_atomically
 from negforge.store import Dataset
-from negforge.tables import SIDECARS, dropped_twin, format_of, sidecar, version_of
+from negforge.tables import SIDECARS, sidecar
 
 _log = logging.getLogger(__name__)
 _LIMIT = "50GiB"
@@ -46,44 +46,6 @@ _MADE_WITH = ("polars", "pyarrow", "tantivy")
 def _code(folder: Path = registry.OURS.folder) -> str:
     """The digest of our own source: who edits it, or takes a later one, sees what it does."""
     return rng.blake(*(part for path in sorted(folder.rglob("*.py")) for part in (str(path.relative_to(folder)), path.read_bytes())))
-
-
-def input_digest(spec: Any, outputs: Iterable[Path] = ()) -> str | None:
-    """The digest of what an input holds; None for what cannot be known before it is read: a pipe, a frame, the Hub.
-
-    outputs: of the pipeline, which are no part of a folder that it reads.
-    """
-    if not isinstance(spec, str) or spec == "-" or spec.startswith("hf://"):
-        return None
-    path = Path(spec)
-    try:
-        folder, version = (path, None) if path.exists() else version_of(spec) or (path, None)
-        if (folder / ".negforge").is_dir():
-            return _dataset_digest(Dataset(folder), version)
-        if path.is_dir():
-            written = {one.resolve() for one in outputs}
-            inside = [one for one in sorted(path.rglob("*")) if one.is_file() and not {one.resolve(), *one.resolve().parents} & written]
-            return rng.json_digest([[str(one.relative_to(path)), file_digest(one)] for one in inside])
-        if path.exists():
-            return _table_digest(path) if path.is_file() else None
-        found = [input_digest(name, outputs) for name in sorted(glob.glob(spec, recursive=True))]
-    except (OSError, InputError):  # the stage itself says what is wrong with it
-        return None
-    return rng.json_digest(found) if found and None not in found else None
-
-
-def _table_digest(path: Path) -> str:
-    twin = dropped_twin(path)
-    return rng.json_digest([*format_of(path.name), file_digest(path), file_digest(twin) if twin.is_file() else ""])
-
-
-def _dataset_digest(dataset: Dataset, version: int | None) -> str | None:
-    number = dataset.newest() if version is None else version
-    if number is None:
-        return None
-    manifest = dataset.manifest(number)
-    files = [file_digest(dataset.path / path) for path in dataset.files(number)]
-    return rng.json_digest([*(manifest[key] for key in ("kind", "clustered", "digests", "stages")), files])
 
 
 def stage_key(stage: Stage, outputs: Iterable[Path] = ()) -> str | None:

@@ -14,13 +14,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import negforge
 from negforge import journal, plugins, registry, resuming
 from negforge.corpus import file_digest
+from negforge.digests import option_digest
 from negforge.encoders import Encoder
 from negforge.engine import ordered_map
 from negforge.journal import Journal, Kept
@@ -723,6 +726,45 @@ def test_a_stage_is_known_by_what_its_model_is(tmp_path: Path) -> None:
     assert key(one) != before
     shutil.rmtree(one)
     assert key(one) is None  # the stage itself says what is wrong
+
+
+def test_vectors_are_known_with_the_ids_beside_them(tmp_path: Path) -> None:
+    """Who swaps two ids gives both texts another vector: the stage is made again, and its rows have other ids."""
+    pl.DataFrame({"id": ["1"], "anchor_id": ["q"], "anchor": ["a"], "positive": ["b"]}).write_ndjson(tmp_path / "pairs.jsonl")
+    pl.DataFrame({"id": ["1", "2", "3"], "text": ["b", "c", "d"]}).write_ndjson(tmp_path / "corpus.jsonl")
+    for name, names, vectors in (("c", "123", [[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]]), ("a", "q", [[1.0, 0.0]])):
+        np.save(tmp_path / f"{name}.npy", np.array(vectors, dtype=np.float32))
+        (tmp_path / f"{name}.ids").write_text("\n".join(names), encoding="utf-8")
+    given: dict[str, Any] = {"corpus": str(tmp_path / "corpus.jsonl"), "num_negatives": 1}
+    given |= {"corpus_vectors": tmp_path / "c.npy", "anchor_vectors": tmp_path / "a.npy"}
+
+    def made() -> tuple[str | None, list[str], list[str]]:
+        stage, faults = stage_of("generate mine.dense", [str(tmp_path / "pairs.jsonl")], given)
+        assert stage is not None, faults
+        found = negforge.run("generate mine.dense", str(tmp_path / "pairs.jsonl"), **given).kept.filter(pl.col("label") == "negative")
+        return resuming.stage_key(stage), found["negative"].to_list(), found["id"].to_list()
+
+    key, texts, ids = made()
+    assert made() == (key, texts, ids)
+    (tmp_path / "c.ids").write_text("1\n3\n2", encoding="utf-8")
+    other = made()
+    assert (texts, other[1]) == (["c"], ["d"])
+    assert key != other[0]
+    assert ids != other[2]
+
+
+def test_what_a_glob_or_a_dataset_holds_is_part_of_an_option(tmp_path: Path) -> None:
+    """As of a file: two runs with another content there give rows of other ids."""
+    (tmp_path / "a.jsonl").write_text("1", encoding="utf-8")
+    dataset = tmp_path / "made"
+    found = []
+    for number in range(2):
+        negforge.run("dedupe exact", negatives(3 + number), output=str(dataset))
+        (tmp_path / "b.jsonl").write_text(str(number), encoding="utf-8")
+        found += [option_digest(tmp_path / "*.jsonl"), option_digest(dataset)]
+    found.append(option_digest(Path(f"{dataset}@v1")))
+    assert found[1] == found[4]
+    assert len({*found}) == 4
 
 
 def test_only_what_is_declared_to_name_an_encoder_is_one() -> None:
