@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Self, TypeVar, cast
 
 import polars as pl
 
+from negforge import rng
 from negforge.engine import Spool, ordered_map, storage
 from negforge.errors import StorageError
 from negforge.report import Counts
@@ -22,8 +23,27 @@ from negforge.sinks import sha256, sync, write_atomically
 
 _SEGMENT_BYTES = 1 << 25
 _SEGMENT_SECONDS = 5.0
+_DIGEST = "digest"
 Frames = tuple[pl.DataFrame | None, ...]
 Made = TypeVar("Made", bound=pl.DataFrame | Frames)
+
+
+def sealed(said: dict[str, Any]) -> bytes:
+    """What is said of files, as JSON, with its own digest: they may be whole where it is not."""
+    plain = json.loads(json.dumps(said))
+    return json.dumps({**plain, _DIGEST: _digest(plain)}).encode()
+
+
+def unsealed(path: Path) -> dict[str, Any]:
+    """What was sealed in a file. Raises ValueError where it is not what was written, OSError where it is not there."""
+    said = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(said, dict) or said.pop(_DIGEST, None) != _digest(said):
+        raise ValueError(f"{path} is damaged")
+    return said
+
+
+def _digest(said: dict[str, Any]) -> str:
+    return rng.blake(json.dumps(said, sort_keys=True))
 
 
 class Result(NamedTuple):
@@ -81,7 +101,7 @@ class Journal:
     def _whole(self, number: int) -> dict[str, Any] | None:
         """A segment whose rows are those it was written with, or None."""
         try:
-            segment: dict[str, Any] = json.loads(self._said(number).read_text(encoding="utf-8"))
+            segment = unsealed(self._said(number))
             whole = all(sha256(self._table(number, place)) == one["sha256"] for place, one in segment["tables"].items())
         except (OSError, ValueError, KeyError, TypeError):
             return None
@@ -168,7 +188,7 @@ class Journal:
                 sync(spool.path)
                 tables[str(place)] = {"sha256": sha256(spool.path), "rows": spool.rows}
             segment = {"tables": tables, "results": self._results}
-            write_atomically(self._said(len(self._segments)), json.dumps(segment).encode())
+            write_atomically(self._said(len(self._segments)), sealed(segment))
         self._segments.append(segment)
         self._spools, self._schemas, self._results, self._bytes = {}, {}, [], 0
 
@@ -202,7 +222,7 @@ class Kept:
             with storage(self.path):
                 for path in self._files():
                     sync(path)
-                write_atomically(self._said, json.dumps({"files": self._digests(), "note": note}).encode())
+                write_atomically(self._said, sealed({"files": self._digests(), "note": note}))
 
     def _files(self) -> list[Path]:
         return sorted(path for path in self.path.rglob("*") if path.is_file() and path != self._said)
@@ -213,7 +233,7 @@ class Kept:
     def _found(self) -> dict[str, Any] | None:
         """The note of a folder whose files are those that it was left with, or None."""
         try:
-            said = json.loads(self._said.read_text(encoding="utf-8"))
+            said = unsealed(self._said)
             note: dict[str, Any] = said["note"]
             return note if said["files"] == self._digests() else None
         except (OSError, ValueError, KeyError, TypeError):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
 import logging
 import os
 import shutil
@@ -24,7 +23,7 @@ from negforge.digests import input_digest
 from negforge.encoders import ENCODES, Encoder
 from negforge.engine import hold, storage
 from negforge.errors import InputError, NegforgeError, UsageError
-from negforge.journal import Journal
+from negforge.journal import Journal, sealed, unsealed
 from negforge.options import UNRECORDED, field_of, settings_of, size_bytes
 from negforge.registry import Operator
 from negforge.report import Report
@@ -36,7 +35,8 @@ from negforge.tables import SIDECARS, sidecar
 
 _log = logging.getLogger(__name__)
 _LIMIT = "50GiB"
-_MADE_WITH = ("polars", "pyarrow", "tantivy")
+_MADE_WITH = ("polars", "pyarrow", "numpy", "tantivy", "rapidfuzz", "datasets")
+_ENCODES_WITH = ("model2vec", "sentence-transformers", "transformers", "torch", "faiss-cpu")
 
 
 # -- what is known by its content --------------------------------------------------------------------------------------
@@ -68,7 +68,7 @@ def stage_key(stage: Stage, outputs: Iterable[Path] = ()) -> str | None:
         {
             "stage": operator.title,
             "operators": [[one.title, one.declares.version, one.provenance] for one in (operator, *verifiers)],
-            "made_with": [_code(), *(metadata.version(name) for name in _MADE_WITH)],
+            "made_with": [_code(), *(_installed(name) for name in (*_MADE_WITH, *(_ENCODES_WITH if models_of(operator) else ())))],
             # A label is made anew by what each verifier says of its verdicts.
             "verifiers": {
                 name: [one.declared.get(key) for key in ("proves", "doubts")] for name, one in registry.operators("verify").items()
@@ -79,6 +79,14 @@ def stage_key(stage: Stage, outputs: Iterable[Path] = ()) -> str | None:
             "sides": named,
         }
     )
+
+
+def _installed(name: str) -> str:
+    """The version of a package, empty where it is not installed."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 def _paths(value: Any) -> list[Path]:
@@ -146,7 +154,7 @@ class Entry:
     def report(self) -> Report | None:
         """The report of the run that made the stage, if what it wrote is still there, byte for byte."""
         try:
-            record = json.loads(self._record.read_text(encoding="utf-8"))
+            record = unsealed(self._record)
             version = record["outcome"]["version"]
             there = self._written(version)
             whole = set(record["files"]) == set(there) and all(record["files"][name] == file_digest(path) for name, path in there.items())
@@ -160,7 +168,7 @@ class Entry:
         """Remember that the stage is done, and forget its journal."""
         files = {name: file_digest(path) for name, path in self._written(report.outcome.version).items()}
         record = {"stage": report.stage, "counts": report.counts, "seconds": report.seconds, "outcome": asdict(report.outcome)}
-        write_atomically(self._record, json.dumps({**record, "files": files}).encode())
+        write_atomically(self._record, sealed({**record, "files": files}))
         shutil.rmtree(self.path / "part", ignore_errors=True)
 
     def journal(self) -> Journal:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -224,6 +225,28 @@ def test_the_code_of_an_operator_counts(tmp_path: Path, monkeypatch: pytest.Monk
         assert ran() == STAGES[3:], "what was made before stands; later stages name the source in their lineage"
 
 
+def test_the_versions_of_what_computes_count(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Rows made before and after an upgrade do not mix; of what encodes, only where something is encoded."""
+    negatives(3).write_parquet(tmp_path / "rows.parquet")
+    model = str(static_model(tmp_path / "model"))
+
+    def keys() -> list[str | None]:
+        found = []
+        for title, options in (("score edit-distance", {}), ("score dense", {"model": model})):
+            stage, faults = stage_of(title, [str(tmp_path / "rows.parquet")], options)
+            assert stage is not None, faults
+            found.append(resuming.stage_key(stage))
+        return found
+
+    before, real = keys(), metadata.version
+    assert None not in before
+    changed = {}
+    for package in ("numpy", "rapidfuzz", "model2vec", "faiss-cpu"):
+        monkeypatch.setattr(metadata, "version", lambda name, one=package: "99" if name == one else real(name))
+        changed[package] = [now != then for now, then in zip(keys(), before, strict=True)]
+    assert changed == {"numpy": [True, True], "rapidfuzz": [True, True], "model2vec": [False, True], "faiss-cpu": [False, True]}
+
+
 def test_any_source_of_ours_counts(tmp_path: Path) -> None:
     """Whichever file is edited, renamed or gone: an operator may import what it likes of ours."""
     shutil.copytree(registry.OURS.folder, tmp_path / "negforge", ignore=shutil.ignore_patterns("__pycache__"))
@@ -404,7 +427,7 @@ def test_work_broken_off_any_number_of_times_gives_the_same_rows(
     assert made[1] == whole[1]
 
 
-@pytest.mark.parametrize("harm", ["rows", "description", "gone", "bit"])
+@pytest.mark.parametrize("harm", ["rows", "description", "number", "gone", "bit"])
 def test_a_torn_segment_and_all_after_it_are_made_again(harm: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A segment is believed if its rows have the digest it was written with (huggingface/datatrove#301)."""
     monkeypatch.setattr(journal, "_SEGMENT_SECONDS", 0.0)
@@ -420,6 +443,8 @@ def test_a_torn_segment_and_all_after_it_are_made_again(harm: str, tmp_path: Pat
         rows.write_bytes(data)
     elif harm == "description":
         said.write_text(said.read_text(encoding="utf-8")[:-5], encoding="utf-8")
+    elif harm == "number":
+        said.write_text(said.read_text(encoding="utf-8").replace('"rows_in": 3', '"rows_in": 9'), encoding="utf-8")
     else:
         said.unlink()
     found = Journal(tmp_path)
@@ -611,7 +636,7 @@ def _rows_in(segment: Path) -> int:
     return sum(result["rows_in"] for result in json.loads(segment.read_text(encoding="utf-8"))["results"])
 
 
-@pytest.mark.parametrize("harm", ["rows", "more", "gone", "bit", "description"])
+@pytest.mark.parametrize("harm", ["rows", "more", "gone", "bit", "description", "note"])
 def test_what_was_kept_is_whole_or_not_there(harm: str, tmp_path: Path) -> None:
     """A folder in which one byte is not as it was left is empty; so is one whose making failed."""
     path = tmp_path / "kept"
@@ -627,6 +652,8 @@ def test_what_was_kept_is_whole_or_not_there(harm: str, tmp_path: Path) -> None:
         (path / "y").touch()
     elif harm == "gone":
         (path / "x").unlink()
+    elif harm == "note":
+        (path / "whole.json").write_text((path / "whole.json").read_text(encoding="utf-8").replace('"n": 1', '"n": 2'), encoding="utf-8")
     else:
         (path / "whole.json").write_text("{", encoding="utf-8")
     with pytest.raises(Stopped), Kept(path) as torn:
