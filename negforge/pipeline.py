@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import re
@@ -25,7 +26,7 @@ from negforge.outputs import check_output, over_other, unread, unused
 from negforge.records import Kind
 from negforge.registry import Operator
 from negforge.report import Report
-from negforge.resuming import Entry, stage_key, trim
+from negforge.resuming import Entry, files_read, stage_key, trim
 from negforge.runner import Stage, costs, plain, plan_of, run_stage, stage_of
 from negforge.sinks import Sink, sink_for
 from negforge.store import Dataset
@@ -458,8 +459,9 @@ def _resolved(step: Step, places: Mapping[str, str]) -> Stage:
 
 def _entry(step: Step, stage: Stage, steps: list[Step]) -> Entry | None:
     """The stage's place in the cache; None for one that reads what cannot be known before, such as a pipe."""
+    read = files_read(stage)
     key = stage_key(stage, [Path(one.output) for one in steps if one.output is not None])
-    return Entry(key, step.output) if key is not None else None
+    return Entry(key, step.output, read) if key is not None else None
 
 
 def _place(step: Step, rows: Path, report: Report) -> str:
@@ -510,18 +512,21 @@ def run_steps(
     return reports
 
 
-def _run_step(step: Step, stage: Stage, rows: Path, *, show_progress: bool, journal: Journal | None = None) -> Report:
+def _run_step(
+    step: Step, stage: Stage, rows: Path, *, show_progress: bool, journal: Journal | None = None, last: Callable[[], None] | None = None
+) -> Report:
     output = step.output or str(rows)
 
     def make_sink(kind: Kind, clustered: bool) -> Sink:
         return sink_for(output, None, kind, clustered=clustered, settings=stage.settings)
 
-    return run_stage(stage, make_sink, output=output, show_progress=show_progress, journal=journal)
+    return run_stage(stage, make_sink, output=output, show_progress=show_progress, journal=journal, last=last)
 
 
 def _resume_step(step: Step, stage: Stage, entry: Entry, *, show_progress: bool) -> Report:
     journal = entry.journal()
-    report = _run_step(step, stage, entry.rows, show_progress=show_progress, journal=journal)
+    last = functools.partial(entry.refuse_changed, stage)
+    report = _run_step(step, stage, entry.rows, show_progress=show_progress, journal=journal, last=last)
     report.resumed = journal.rows
     entry.save(report)
     return report

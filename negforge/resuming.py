@@ -22,7 +22,7 @@ from negforge.corpus import cache_root, file_digest
 from negforge.digests import input_digest
 from negforge.encoders import ENCODES, Encoder
 from negforge.engine import hold, storage
-from negforge.errors import InputError, NegforgeError, UsageError
+from negforge.errors import InputError, NegforgeError, UsageError, listed
 from negforge.journal import Journal, sealed, unsealed
 from negforge.options import UNRECORDED, field_of, settings_of, size_bytes
 from negforge.registry import Operator
@@ -81,6 +81,12 @@ def stage_key(stage: Stage, outputs: Iterable[Path] = ()) -> str | None:
     )
 
 
+def files_read(stage: Stage) -> dict[str, str | None]:
+    """The digest of each file that a stage names. What it reads of a folder may grow meanwhile; a version of a dataset never changes."""
+    named = [*stage.inputs, *stage.sides.values(), *(str(one) for value in stage.options.values() for one in _paths(value))]
+    return {spec: input_digest(spec) for spec in named if isinstance(spec, str) and Path(spec).is_file()}
+
+
 def _installed(name: str) -> str:
     """The version of a package, empty where it is not installed."""
     try:
@@ -110,10 +116,13 @@ def models_of(operator: Operator) -> dict[str, type[Encoder | Reranker]]:
 
 
 class Entry:
-    """A stage's place in the cache: its report once it is done, the rows of one without an output, a journal until then."""
+    """A stage's place in the cache: its report once it is done, the rows of one without an output, a journal until then.
 
-    def __init__(self, key: str, output: str | None) -> None:
-        self.output = output
+    read: the digests of the files that the stage names, as the key has them.
+    """
+
+    def __init__(self, key: str, output: str | None, read: dict[str, str | None]) -> None:
+        self.output, self._read = output, read
         self.path = cache_root() / "stages" / rng.blake(key, str(Path(output).resolve()) if output is not None else "")
         self._record = self.path / "record.json"
 
@@ -174,6 +183,15 @@ class Entry:
     def journal(self) -> Journal:
         """The journal of the unfinished stage."""
         return Journal(self.path / "part")
+
+    def refuse_changed(self, stage: Stage) -> None:
+        """Raise InputError where a file that the stage named is not what it was: rows of both are not remembered as those of either."""
+        now = files_read(stage)
+        changed = [spec for spec, digest in self._read.items() if now.get(spec) != digest]
+        if changed:
+            shutil.rmtree(self.path / "part", ignore_errors=True)
+            mend = "run it again when nothing writes there; write a file elsewhere and rename it"
+            raise InputError("an input changed while the stage read it", listed(changed), mend)
 
     def _written(self, version: int | None) -> dict[str, Path]:
         """The files that hold the stage's rows, by name."""

@@ -110,11 +110,12 @@ def run_stage(
     output: str | None = None,
     show_progress: bool = False,
     journal: Journal | None = None,
+    last: Callable[[], None] | None = None,
 ) -> Report:
     """Run a stage and publish its rows through the sink. Nothing is published if it fails.
 
     output: where the rows go, as `-o`; what the stage spools lies with what a writer of a dataset stages. journal: of a
-    run that was broken off, with which this one goes on.
+    run that was broken off, with which this one goes on. last: called when all was read, before anything is published.
     """
     begun = time.monotonic()
     progress = Progress(stage.operator.title, show=show_progress)
@@ -128,6 +129,8 @@ def run_stage(
             run.aside = sink.aside
             for frame in _gathered(_watched(frames, progress, run.counts)) if sink.gathers else _watched(frames, progress, run.counts):
                 sink.write(frame)
+            if last is not None:
+                last()
             progress.phase("writing")
             counts = run.counts.document(generates=stage.operator.verb == "generate")
             digests = sink.digests.named()

@@ -22,7 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import negforge
-from negforge import journal, plugins, registry, resuming
+from negforge import journal, plugins, registry, resuming, runner
 from negforge.corpus import file_digest
 from negforge.digests import option_digest
 from negforge.encoders import Encoder
@@ -267,6 +267,31 @@ def test_any_source_of_ours_counts(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("name", ["pairs.jsonl", "corpus.jsonl"])
+def test_an_input_that_changes_while_it_is_read_is_refused(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else rows of the other content would be skipped over once the first one is back; nothing is published or kept of them."""
+    monkeypatch.chdir(tmp_path)
+    pl.DataFrame({"anchor": ["a", "b"], "positive": ["c", "d"]}).write_ndjson("pairs.jsonl")
+    pl.DataFrame({"id": ["1", "2", "3"], "text": ["c", "d", "e"]}).write_ndjson("corpus.jsonl")
+    stage = 'name = "s"\nuse = "generate mine.random"\ninput = "pairs.jsonl"\ncorpus = "corpus.jsonl"\noutput = "out.parquet"\n'
+    Path("p.toml").write_text(f"[[stage]]\n{stage}", encoding="utf-8")
+    before, real = Path(name).read_bytes(), runner._Run.plan
+
+    def edited(self: Any) -> Any:
+        Path(name).write_bytes(before.splitlines(keepends=True)[0])
+        return real(self)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(runner._Run, "plan", edited)
+        made = call("run", "p.toml")
+    assert made.code == 3
+    assert f"an input changed while the stage read it\n  at:   {name}" in made.err
+    assert not Path("out.parquet").exists()
+    Path(name).write_bytes(before)
+    good("run", "p.toml")
+    assert pl.read_parquet("out.parquet").height == 2
+
+
 def test_a_file_that_changes_within_a_tick_is_read_again(tmp_path: Path) -> None:
     """The memory of digests trusts no time of change that is still fresh."""
     path = tmp_path / "x.jsonl"
