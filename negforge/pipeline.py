@@ -254,7 +254,7 @@ def _path_faults(key: str, spec: str, kind: Kind | None, operator: Operator, wri
         return [UsageError(f"key '{key}': there is no folder {spec}", mend=did_you_mean(path.name, names, "check the path"))]
     try:
         for source in sources_of([spec]):
-            if kind is not None and source.kind and source.kind != kind.name:
+            if kind is not None and source.kind and not kind.takes(source.kind):
                 return [UsageError(f"key '{key}': {source.name} is a table of {source.kind}, not of {kind.name}")]
     except NegforgeError as error:
         return [UsageError(f"key '{key}': {error.what}", error.where, error.mend)]

@@ -87,3 +87,20 @@ def test_the_order_of_the_evaluation_set_is_all_the_same() -> None:
     assert len({one.report.outcome.digests["dropped_digest"] for one in made}) == 1
     assert {name: reason for name, (reason, _) in drops(made[0]).items()} == dict.fromkeys(("n1", "n2", "n3"), "contaminated")
     assert drops(made[0])["n3"] == ("contaminated", "q2 1.0")
+
+
+def test_a_pipeline_takes_a_table_of_either_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows().write_parquet("rows.parquet")
+    negforge.run("ingest pairs", PAIRS, output="pairs.parquet")
+    negforge.run("ingest corpus", CORPUS, output="corpus.parquet")
+    for side in ("pairs", "corpus"):
+        stage = f'name = "s"\nuse = "{TITLE}"\ninput = "rows.parquet"\nagainst = "{side}.parquet"\noutput = "{side}-out.parquet"\n'
+        Path("p.toml").write_text(f"[[stage]]\n{stage}", encoding="utf-8")
+        made = CliRunner().invoke(app, ["run", "p.toml"])
+        assert made.exit_code == 0, made.stderr
+    stage = f'name = "s"\nuse = "{TITLE}"\ninput = "rows.parquet"\nagainst = "pairs-out.parquet"\noutput = "x.parquet"\n'
+    Path("p.toml").write_text(f"[[stage]]\n{stage}", encoding="utf-8")
+    made = CliRunner().invoke(app, ["run", "p.toml"])
+    assert made.exit_code != 0
+    assert "is a table of negatives, not of pairs or corpus" in made.stderr
