@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import glob
 import os
 import shutil
 import time
@@ -49,6 +50,13 @@ def file_digest(path: Path) -> str:
             memo.parent.mkdir(parents=True, exist_ok=True)
             memo.write_text(found, encoding="ascii")
     return found
+
+
+def files_in(folder: Path) -> list[Path]:
+    """Every file below a folder, in order, also where a folder in it is a link: what is read there is what the link leads to."""
+    return sorted(
+        path for one in glob.iglob("**", root_dir=folder, recursive=True, include_hidden=True) if (path := folder / one).is_file()
+    )
 
 
 def _stamp(path: Path) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from negforge import rng
-from negforge.corpus import file_digest
+from negforge.corpus import file_digest, files_in
 from negforge.errors import InputError
 from negforge.store import Dataset
 from negforge.tables import dropped_twin, format_of, version_of
@@ -28,7 +28,7 @@ def input_digest(spec: Any, outputs: Iterable[Path] = ()) -> str | None:
             return _dataset_digest(Dataset(folder), version)
         if path.is_dir():
             written = {one.resolve() for one in outputs}
-            inside = [one for one in sorted(path.rglob("*")) if one.is_file() and not {one.resolve(), *one.resolve().parents} & written]
+            inside = [one for one in files_in(path) if not {one.resolve(), *one.resolve().parents} & written]
             return rng.json_digest([[str(one.relative_to(path)), file_digest(one)] for one in inside])
         if path.exists():
             return _table_digest(path) if path.is_file() else None

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from negforge import rng
-from negforge.corpus import file_digest
+from negforge.corpus import file_digest, files_in
 from negforge.errors import InputError, RemoteError, UsageError, near
 
 F32 = NDArray[np.float32]
@@ -78,7 +78,7 @@ class Encoder:
 
 def files_of(folder: Path) -> list[list[str]]:
     """The files that make a model what it is, each by name and digest."""
-    files = [one for one in sorted(folder.rglob("*")) if one.is_file() and not one.name.lower().startswith(_NOT_THE_MODEL)]
+    files = [one for one in files_in(folder) if not one.name.lower().startswith(_NOT_THE_MODEL)]
     return [[one.relative_to(folder).as_posix(), file_digest(one)] for one in files]
 
 

@@ -24,8 +24,8 @@ from hypothesis import strategies as st
 import negforge
 from negforge import journal, plugins, registry, resuming, runner
 from negforge.corpus import file_digest
-from negforge.digests import option_digest
-from negforge.encoders import Encoder
+from negforge.digests import input_digest, option_digest
+from negforge.encoders import Encoder, files_of
 from negforge.engine import ordered_map
 from negforge.journal import Journal, Kept
 from negforge.pipeline import load, plan, run_steps
@@ -817,6 +817,22 @@ def test_what_a_glob_or_a_dataset_holds_is_part_of_an_option(tmp_path: Path) -> 
     found.append(option_digest(Path(f"{dataset}@v1")))
     assert found[1] == found[4]
     assert len({*found}) == 4
+
+
+def test_what_lies_behind_a_link_counts(tmp_path: Path) -> None:
+    """Of a model, and of a folder that is read, such as BEIR's with its qrels elsewhere."""
+    (tmp_path / "elsewhere").mkdir()
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "linked").symlink_to(tmp_path / "elsewhere")
+    (folder / "modules.json").write_text("[]", encoding="utf-8")
+    found = []
+    for number in range(2):
+        (tmp_path / "elsewhere" / "weights").write_text(str(number), encoding="utf-8")
+        found.append((files_of(folder), input_digest(str(folder))))
+    assert [name for name, _ in found[0][0]] == ["linked/weights", "modules.json"]
+    assert found[0][0] != found[1][0]
+    assert found[0][1] != found[1][1]
 
 
 def test_only_what_is_declared_to_name_an_encoder_is_one() -> None:
