@@ -71,6 +71,7 @@ _ROWS_A_COPY = 1 << 14
 _KEYS = ".keys.npy"
 _HIGH, _LOW = "__high", "__low"
 _ROWS = ".rows.npy"
+_OF = "of"  # the digest of the .npy that a folder's vectors lie in
 
 
 class _Keys:
@@ -420,13 +421,31 @@ def _brought(path: Path, similarity: str) -> Lookup:
     ids = path.with_suffix(".ids") if npy else path
     if not ids.is_file():
         raise InputError(f"{path} has no ids", f"{ids} is not there", "write the ids of its rows there, one a line, in their order")
-    key = rng.blake("brought 1", file_digest(path), file_digest(ids), str(path.resolve()) if npy else "")
-    folder = cached(f"vectors-{key}", lambda new: _write_npy(path, ids, new) if npy else _write_table(path, new))
+    digests = {one: file_digest(one) for one in (path, ids)}
+    key = rng.blake("brought 2", digests[path], digests[ids], str(path.resolve()) if npy else "")
+
+    def write(new: Path) -> None:
+        if npy:
+            _write_npy(path, ids, new)
+            (new / _OF).write_text(digests[path], encoding="ascii")
+        else:
+            _write_table(path, new)
+        for one, digest in digests.items():
+            _refuse_changed(one, digest)
+
+    folder = cached(f"vectors-{key}", write)
     by: Literal["text", "id"] = "text" if (folder / "by-text").exists() else "id"
     if similarity == "cosine" and (folder / "zero").exists():
         where = f"{path}: {(folder / 'zero').read_text(encoding='utf-8')}"
         raise InputError("a vector is zero and has no direction", where, "leave the row out, or pass --similarity dot where there is one")
     return Lookup(folder, by, similarity)
+
+
+def _refuse_changed(path: Path, digest: str) -> None:
+    """Raise InputError for a file of vectors that is no longer the one with the digest, under which others would take what was read."""
+    if file_digest(path) != digest:
+        mend = "run the command again when nothing writes there; write a file elsewhere and rename it"
+        raise InputError("vectors changed while they were read", str(path.resolve()), mend)
 
 
 def _write_npy(path: Path, ids: Path, folder: Path) -> None:
@@ -548,3 +567,5 @@ def _lay_out(store: CorpusStore, texts: Lookup, folder: Path) -> None:
                     missing = piece["id"][int(np.flatnonzero(~there)[0])]
                     raise InputError(f"the corpus's text {missing!r} has no vector", "--corpus-vectors", "give one for every text")
                 out.write(np.ascontiguousarray(rows, dtype=np.float32).data)
+    if (texts.folder / _OF).exists():  # mapped where it lies
+        _refuse_changed(texts.folder / f"0{_ROWS}", (texts.folder / _OF).read_text(encoding="ascii"))

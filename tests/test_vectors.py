@@ -16,6 +16,7 @@ import pytest
 
 import negforge
 from negforge import vectors
+from negforge.corpus import cache_root
 from negforge.encoders import Encoder
 from negforge.errors import InputError, NegforgeError, RemoteError, UsageError
 from tests.models import static_model
@@ -151,6 +152,15 @@ def npy(rows: dict[str, Any], path: Path) -> Path:
     return path
 
 
+def _forget() -> None:
+    """Remove what was made of vectors."""
+    for folder in cache_root().iterdir():
+        if folder.name.startswith(("vectors-", "matrix-")):
+            shutil.rmtree(folder)
+    vectors._open.cache_clear()
+    vectors._matrix.cache_clear()
+
+
 def mined(anchors: Path, texts: Path, **options: Any) -> pl.DataFrame:
     """The rows that vectors of a file give."""
     return negforge.run(
@@ -169,6 +179,29 @@ def test_vectors_that_are_brought(write: Any, tmp_path: Path) -> None:
     cosine = 0.9 / np.sqrt(0.9**2 + 0.5**2)
     assert first["score_dense"][0] == pytest.approx(cosine, abs=1e-6)
     assert first["score_dense_positive"][0] == pytest.approx(1 / np.sqrt(1.01), abs=1e-6)
+
+
+@pytest.mark.parametrize(("write", "step"), [(table, "_write_table"), (npy, "_write_npy"), (npy, "_lay_out")])
+def test_vectors_that_are_replaced_while_they_are_read(write: Any, step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the new ones is kept under the digest of the old ones."""
+    suffix = ".parquet" if write is table else ".npy"
+    anchors, texts = write(ANCHORS, tmp_path / f"a{suffix}"), write(TEXTS, tmp_path / f"c{suffix}")
+    before = mined(anchors, texts)
+    _forget()
+    others = dict(zip(TEXTS, [*TEXTS.values()][::-1], strict=True))
+    real = getattr(vectors, step)
+
+    def replaced(*given: Any) -> Any:
+        if step == "_lay_out" or given[0] == texts:
+            write(others, texts)
+        return real(*given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(vectors, step, replaced)
+        with pytest.raises(InputError, match="vectors changed while they were read"):
+            mined(anchors, texts)
+    write(TEXTS, texts)
+    assert mined(anchors, texts).equals(before)
 
 
 def test_inner_products_are_of_the_vectors_as_they_are(tmp_path: Path) -> None:
