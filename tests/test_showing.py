@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import polars as pl
 import pytest
 
 from negforge import registry
+from negforge.options import Settings
 from negforge.registry import Operator
 from negforge.showing import example, facts, manual, reflowed
 from tests.models import static_model
@@ -277,3 +279,19 @@ def test_an_operator_is_shown_by_any_of_its_names() -> None:
     assert whole == good("operators", "show", "generate", "mine.bm25").out == good("operators", "show", "mine.bm25").out
     assert good("operators", "show", "bm25").out.startswith(whole)  # and that of `score bm25`
     assert good("operators", "show", "same-group").out == good("operators", "show", "mine.same-group").out
+
+
+def test_commands_in_manuals_have_options_that_exist() -> None:
+    """A command is quoted as one would type it: a verb, an operator, and its options; no operator takes an expression bare."""
+    quoted = [
+        (operator.title, verb, name, shlex.split(rest))
+        for operator in registry.our_operators()
+        for verb, name, rest in re.findall(r"`(?:negforge )?([a-z]+) ([a-z.-]+)(?: ([^`]+))?`", operator.doc.replace("\n", " "))
+        if verb in registry.VERBS and name in registry.operators(verb)
+    ]
+    assert len(quoted) > 10
+    for where, verb, name, words in quoted:
+        operator = registry.find(verb, name)
+        flags = {"--" + one.replace("_", "-") for one in (*operator.options(), *operator.sides, *Settings.model_fields)}
+        assert not [word for word in words if word.startswith("--") and word not in flags], where
+        assert not words or words[0].startswith("-"), f"{where}: {words}"

@@ -7,7 +7,7 @@
 
 `--history` is a table of `id`, the pair's (`source_id` here), `epoch`, from 0, and `loss`. Without a training run `--columns` stands in:
 scores of the rows by several scorers of one scale; m is then minus their mean over the pair's rows, and is the last loss too. Null
-for a pair of which nothing is known. A bad positive makes noise of its good negatives: `filter where "loss_history_flag = 'ok'"`.
+for a pair of which nothing is known. A bad positive makes noise of its good negatives: `filter where --keep "loss_history_flag = 'ok'"`.
 Paper: Lan et al., Towards Enhancing Time Series Contrastive Learning: A Dynamic Bad Pair Mining Approach, ICLR 2024.
 """
 

@@ -6,7 +6,7 @@
 
 Texts are the distinct ones of a column (`--text`); one that stands in many rows is one neighbour, with every label it has. The
 search is exact, ties by the texts' digests. Null without a label or a vector, and where the table has no other text.
-`filter where "score_neighbours >= 0.5"` keeps suspect labels out.
+`filter where --keep "score_neighbours >= 0.5"` keeps suspect labels out.
 Paper: Feng et al., Rethinking Supervised Pre-Training for Better Downstream Transferring (LOOK), arXiv:2110.06014.
 """
 

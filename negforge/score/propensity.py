@@ -8,7 +8,7 @@ What nobody saw is unlabelled for another reason than being wrong: negatives tha
 Judged is what `--judged` names, by the ids of anchors and negatives and whatever the judgement, over the anchors it knows; without
 it, what is known to be right, the rows labelled `positive`, whose share falls faster than that of what was looked at.
 `--rank-column` has the baseline's rank, from 1, null where it did not find the text; `generate mine.bm25` leaves one in `rank`.
-`filter where "score_propensity_weight > 0.1"` keeps what was likely looked at.
+`filter where --keep "score_propensity_weight > 0.1"` keeps what was likely looked at.
 Paper: Cai et al., Hard Negatives or False Negatives, 2022 (CET); its coupled models are replaced by this estimate.
 """
 
