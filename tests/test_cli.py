@@ -680,6 +680,26 @@ def test_a_signal_in_a_long_stage(
     assert living(process.pid) == []
 
 
+def test_an_interrupt_while_modules_load_is_quiet() -> None:
+    """No traceback, though nothing that could catch it is there yet; one that is ignored stays ignored."""
+    lines = """
+import os, runpy, signal, sys
+signal.signal(signal.SIGINT, getattr(signal, sys.argv.pop(1)))
+
+class Interrupts:
+    def find_spec(self, name, *_):
+        if name == "typer":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupts())
+sys.argv = ["negforge", "--version"]
+runpy.run_module("negforge", run_name="__main__")
+"""
+    for handler, code in (("default_int_handler", -signal.SIGINT), ("SIG_IGN", 0)):
+        done = subprocess.run([sys.executable, "-c", lines, handler], capture_output=True, check=False, timeout=60)
+        assert (done.returncode, done.stderr) == (code, b"")
+
+
 def test_an_interrupt_is_heard_once() -> None:
     """Polars and Python would both raise it, the second one in the midst of cleaning up."""
     done = subprocess.run([sys.executable, "-c", _INTERRUPTED], capture_output=True, text=True, check=True, cwd=ROOT)
