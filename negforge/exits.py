@@ -24,7 +24,7 @@ _STORAGE = {
 }
 
 
-_AGAIN = "nothing half-written is left; the same command starts again"
+_AGAIN = "nothing half-written is left; the same command runs again, with what was encoded or indexed"
 
 
 class Terminated(BaseException):

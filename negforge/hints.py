@@ -51,8 +51,10 @@ def _words(stage: Stage, out: Path) -> list[str]:
 
 
 def _threshold(out: Path, scores: Mapping[str, Mapping[str, float]]) -> list[str]:
-    """A filter to begin from: what lies above the upper quartile of the first score goes."""
+    """What each threshold would do, where positives are scored as well; else a filter to begin from, at the upper quartile."""
     name, values = next(iter(scores.items()))
+    if f"{name}_positive" in scores:
+        return ["negforge", "calibrate", str(out), "--by", name.removeprefix("score_")]
     keep = f"{name} <= {values['p75']:g}"
     return ["negforge", "filter", "where", str(out), "--keep", keep, "-o", str(_beside(out, f"{out.stem}-filtered.parquet"))]
 

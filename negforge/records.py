@@ -446,6 +446,8 @@ def conform(
     with a required cell that is null or blank, or a cell that is not what its column holds. called: what the source calls
     the kind's columns. Raises InputError for an absent column, a row that `bad` does not take, or a column of another type.
     """
+    if kind.name == "corpus" and "_id" in frame.columns and "id" not in frame.columns:
+        frame = frame.rename({"_id": "id"})  # BEIR's: with ids of its own no positive would be known by its id
     needed = kind.identity if grows_ids else kind.required
     for name in needed:
         if name not in frame.columns:
@@ -503,6 +505,8 @@ def missing_column(name: str, columns: list[str], where: str, column: str = "", 
         mend = f"pass --{flag} {guess}, or rename the column" if guess else f"pass --{flag} COLUMN"
     else:
         mend = f"rename the column {guess} to {name}" if guess else f"add the column {name}, or rename the one that it is"
+        if name in ("anchor", "positive"):
+            mend += "; a file of other columns is read by negforge ingest pairs FILE --anchor COLUMN --positive COLUMN"
     return InputError(f"column '{column or name}' is not in {where}", f"{where} has {listed(columns) or 'no column'}", mend)
 
 

@@ -212,8 +212,9 @@ class Report:
             lines.append(f"anchors with fewer than --at-least: {left['short']:,}, which lack {counted(left['missing'], 'negative')}")
         if counts.get("noted"):
             lines.append("rows that stay all the same: " + reasons(counts["noted"]))
-        if counts.get("promoted"):
-            lines.append("rows promoted to positives of their anchor: " + reasons(counts["promoted"]))
+        if "promoted" in counts:
+            told = reasons(counts["promoted"]) if any(counts["promoted"].values()) else "none that is not one already"
+            lines.append(f"rows promoted to positives of their anchor: {told}")
         lines += [f"{name}: {words}" for name, words in self.explained.items()]
         if counts.get("labels"):
             lines.append("labels of the kept rows: " + reasons(counts["labels"]))
@@ -275,7 +276,8 @@ class Report:
         if counts.get("filled"):
             lines.append(f"filled at random, for want of a better candidate: {counts['filled']:,} (slots)")
         if counts.get("unmatched"):
-            lines.append(f"pairs whose positive_id is not in the corpus: {counts['unmatched']:,}")
+            none = "; it has none of them: are the ids those of another table?" if counts["unmatched"] >= counts["seen"] else ""
+            lines.append(f"pairs whose positive_id is not in the corpus: {counts['unmatched']:,}{none}")
         before = counts["dropped"].get("before", 0)
         lines += [f"dropped before: {counted(before, 'row')}"] if before else []
         if counts["repeated"] or counts["blank"] or counts.get("passed"):

@@ -460,7 +460,7 @@ def test_an_interrupt_says_what_is_left(monkeypatch: pytest.MonkeyPatch) -> None
         monkeypatch.setattr(cli, "interruptible", lambda error=error: (_ for _ in ()).throw(error))
         done = call("filter", "top", "x.parquet", "--k", "2")
         assert done.code == code
-        assert "nothing half-written is left; the same command starts again" in done.err
+        assert "nothing half-written is left; the same command runs again, with what was encoded or indexed" in done.err
 
 
 def test_a_dry_run_finds_what_is_wrong() -> None:
@@ -670,7 +670,7 @@ def test_a_signal_in_a_long_stage(
     assert process.returncode == code, err
     assert time.monotonic() - begun < 20
     lines = [line for line in err.decode().splitlines() if not line.startswith(("DEBUG", "INFO"))]
-    assert lines == [f"{word}: nothing half-written is left; the same command starts again"]
+    assert lines == [f"{word}: nothing half-written is left; the same command runs again, with what was encoded or indexed"]
     assert out.read_bytes() == before
     assert [path.name for path in out.parent.iterdir()] == ["x.parquet"]
     for _ in range(50):
@@ -840,7 +840,7 @@ def test_the_command_line_holds_no_data_logic() -> None:
 
 def next_line(err: str) -> list[str]:
     """The words of the line `next: ...`."""
-    found = [line.partition("next: ")[2] for line in err.splitlines() if line.startswith("  next: ")]
+    found = [line.partition("next: ")[2] for line in err.splitlines() if line.strip().startswith("next: ")]
     assert len(found) == 1, err
     return shlex.split(found[0])
 
@@ -874,12 +874,15 @@ def test_the_next_step_works_as_it_stands(first: list[str], way: list[str], tmp_
 
 
 def test_the_next_step_after_a_score_is_a_threshold(tables: Path, tmp_path: Path) -> None:
-    """The line sets it from the scores there are, works as it stands, and keeps most rows."""
+    """Calibrate shows what each would do, and names one; the lines work as they stand, and most rows stay."""
     mined, scored = tmp_path / "mined.parquet", tmp_path / "scored.parquet"
     good("generate", "mine.bm25", PAIRS, "--corpus", tables / "corpus.parquet", "-n", "3", "-o", mined)
     words = next_line(good("score", "overlap", mined, "-o", scored).err)
-    assert words[1:3] == ["filter", "where"]
-    kept = [pl.scan_parquet(path).select(pl.len()).collect().item() for path in (scored, Path(words[-1])) if good(*words[1:])]
+    assert words[1:] == ["calibrate", str(scored), "--by", "overlap"]
+    words = next_line(good(*words[1:]).out)
+    assert words[1:3] == ["filter", "margin"]
+    good(*words[1:])
+    kept = [pl.scan_parquet(path).select(pl.len()).collect().item() for path in (scored, Path(words[-1]))]
     assert 0.5 < kept[1] / kept[0] < 1
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -225,6 +226,18 @@ def test_positive_ids_that_the_corpus_lacks_are_counted() -> None:
     made = negforge.run("generate mine.random", pairs, corpus=corpus)
     assert made.report.counts["unmatched"] == 1
     assert "pairs whose positive_id is not in the corpus: 1" in "\n".join(made.report.lines())
+
+
+def test_a_corpus_in_beirs_layout_keeps_its_ids(tmp_path: Path) -> None:
+    """A `corpus.jsonl` that is named as it is has ids in `_id`: a judged document of the anchor is known by it and no negative."""
+    given = [{"_id": f"d{number}", "title": "", "text": f"text {number}"} for number in range(4)]
+    (tmp_path / "corpus.jsonl").write_text("".join(json.dumps(row) + "\n" for row in given), encoding="utf-8")
+    pairs = pl.DataFrame({"anchor": ["a"], "positive": ["said otherwise"], "positive_id": ["d2"]})
+    made = negforge.run("generate mine.random", pairs, corpus=str(tmp_path / "corpus.jsonl"), num_negatives=4)
+    assert sorted(made.kept.filter(pl.col("label") == "negative")["negative_id"]) == ["d0", "d1", "d3"]
+    assert "unmatched" not in made.report.counts
+    other = negforge.run("generate mine.random", pairs.with_columns(positive_id=pl.lit("x")), corpus=str(tmp_path / "corpus.jsonl"))
+    assert "not in the corpus: 1; it has none of them: are the ids those of another table?" in "\n".join(other.report.lines())
 
 
 def test_an_anchor_with_blank_candidates_alone_is_dropped_with_the_reason() -> None:

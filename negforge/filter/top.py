@@ -15,6 +15,7 @@ from pydantic import Field
 from negforge.contract import Declares, drops
 from negforge.errors import InputError, listed, near
 from negforge.records import Negatives
+from negforge.thresholds import column_of
 
 DECLARES = Declares(version=1, scope="anchor", reads=Negatives)
 
@@ -23,7 +24,7 @@ def filter(  # noqa: A001 - an operator's function is named after its verb
     batch: Negatives,
     *,
     k: Annotated[int, Field(ge=1, description="How many negatives of each anchor stay.")],
-    by: Annotated[str, Field(description="Column to order by: rank, draw, or a score_ column.")] = "rank",
+    by: Annotated[str, Field(description="Column to order by: rank, draw, or a score; `dense` is score_dense.")] = "rank",
     order: Annotated[
         Literal["auto", "ascending", "descending"],
         Field(description="Which end is best; `auto` takes low ranks and draws and high scores."),
@@ -34,6 +35,8 @@ def filter(  # noqa: A001 - an operator's function is named after its verb
     batch: whole anchors. A null in the column comes last. Raises InputError for a column that is not there.
     """
     frame = batch.frame
+    if by not in frame.columns and column_of(by) in frame.columns:
+        by = column_of(by)
     if by not in frame.columns or not frame[by].dtype.is_numeric():
         numbers = [name for name, dtype in frame.schema.items() if dtype.is_numeric()]
         guess = next((name for name in numbers if name.endswith(f"_{by}")), near(by, numbers))

@@ -44,6 +44,12 @@ def test_low_ranks_and_high_scores_are_best() -> None:
     assert kept(ROWS, k=1, by="score_x", order="ascending") == ["n1", "n4"]
 
 
+def test_a_score_goes_by_its_short_name() -> None:
+    """As `filter margin --by x` reads score_x; a column of that very name comes first."""
+    assert kept(ROWS, k=1, by="x") == kept(ROWS, k=1, by="score_x") == ["n2", "n5"]
+    assert kept(ROWS.with_columns(x=pl.col("rank")), k=1, by="x") == ["n1", "n5"]
+
+
 def test_a_null_score_comes_last() -> None:
     """A row without a score stays only when places are left."""
     assert kept(ROWS, k=2, by="score_x") == ["n1", "n2", "n4", "n5"]
