@@ -76,7 +76,7 @@ WRONG: list[tuple[Operator, str, Any, str, str]] = [
         "depth",
         "abc",
         "--depth takes a whole number of at least 1, not 'abc'",
-        "--depth N: How many of the best matches are candidates.",
+        "--depth N: How many of the best matches are candidates, known positives apart.",
     ),
     (BM25, "depth", 0, "--depth takes a whole number of at least 1, not 0", "--depth N"),
     (BM25, "depth", 2.5, "--depth takes a whole number of at least 1, not 2.5", "--depth N"),
