@@ -403,7 +403,8 @@ def test_a_shipped_pipeline_runs_on_the_sample(name: str, folder: Path) -> None:
     assert all(Path(one).exists() for one in made)
     triplets = pl.read_parquet(made[-1])
     assert triplets.columns == ["anchor", "positive", "negative"]
-    assert triplets["anchor"].n_unique() == 5
+    # A margin may leave an anchor with none.
+    assert triplets["anchor"].n_unique() == (4 if name == "vectors.toml" else 5)
     # Spans of one text hold no other positive of their anchor to veto.
     assert ("known-positive" in done.err) == (name != "continuations.toml")
 
