@@ -396,6 +396,7 @@ def main(names: list[str]) -> None:
     """Measure, print the table, write it as JSON to out/bench.json."""
     size = os.environ.get("BENCH_SCALE", "full")
     scale = SCALES[size]
+    child((sys.executable, "-m", "compileall", "-q", "negforge"))
     found: list[Row] = []
     print(f"scale {size}: {about()}\n\n| measure | measured | target | met |\n|---|---|---|---|", flush=True)
     with tempfile.TemporaryDirectory(prefix="negforge-bench-") as folder:

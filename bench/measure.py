@@ -59,7 +59,9 @@ def child(
             before()
         with tempfile.TemporaryFile() as out:
             bound = ("taskset", "-c", str(min(os.sched_getaffinity(0)))) if cores == 1 else ()
-            process = subprocess.Popen((*bound, *argv), stdout=out, cwd=ROOT, env={**os.environ, "POLARS_MAX_THREADS": str(cores)})
+            # An installed package has its bytecode; here modules would be compiled at each start where Python is told to write none.
+            env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+            process = subprocess.Popen((*bound, *argv), stdout=out, cwd=ROOT, env={**env, "POLARS_MAX_THREADS": str(cores)})
             status, usage = _watched(process, cost, limit_mib)
             out.seek(0)
             said = out.read().decode()

@@ -9,8 +9,8 @@ is far from `train employees`, its last three words are not. A long candidate is
 Spans are encoded once and kept, whatever anchors they stand in: a threshold is `filter margin --by span --max-score`, and
 `negforge calibrate` says which. Measured with MiniLM on sentences with several right labels, at equal mean similarity to the anchor: a
 sixth to a twentieth of the right labels that a limit on the whole text leaves, at 0.6 and 0.55. It fails where the answer stands in no
-part of the anchor (a word and its definition: 0.72 to 0.85 of them), where the encoder does, on words of several senses, and on
-anchors whose every span is general (`what is it`).
+part of the anchor (a word and its definition: 0.72 to 0.85 of them), where the anchor says one thing (claims and abstracts: as many,
+or more), where the encoder does, on words of several senses, and where every span is general (`what is it`).
 Source: Decorte et al., Extreme Multi-Label Skill Extraction, 2023 (sentences with many right labels); the measure is negforge's own.
 """
 
