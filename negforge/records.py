@@ -505,7 +505,7 @@ def missing_column(name: str, columns: list[str], where: str, column: str = "", 
         mend = f"pass --{flag} {guess}, or rename the column" if guess else f"pass --{flag} COLUMN"
     else:
         mend = f"rename the column {guess} to {name}" if guess else f"add the column {name}, or rename the one that it is"
-        if name in ("anchor", "positive"):
+        if not guess and name in ("anchor", "positive"):
             mend += "; a file of other columns is read by negforge ingest pairs FILE --anchor COLUMN --positive COLUMN"
     return InputError(f"column '{column or name}' is not in {where}", f"{where} has {listed(columns) or 'no column'}", mend)
 

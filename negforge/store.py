@@ -77,7 +77,10 @@ class Dataset:
 
     def versions(self) -> list[int]:
         """The committed versions, ascending."""
-        found = (re.fullmatch(r"v([0-9]+)", entry.parent.name) for entry in self.inner.glob("v*/manifest.json"))
+        entries: list[Path] = []
+        with contextlib.suppress(FileNotFoundError):  # a first writer that gives up takes the folder away
+            entries += self.inner.glob("v*/manifest.json")
+        found = (re.fullmatch(r"v([0-9]+)", entry.parent.name) for entry in entries)
         return sorted(int(match[1]) for match in found if match)
 
     def newest(self) -> int | None:
@@ -388,11 +391,13 @@ class DatasetSink(Sink):
         if shards is not None and shards & (shards - 1):
             raise UsageError(f"--shards {shards} is not a power of two", mend="take 1, 2, 4, 8 and so on")
         with storage(path):
-            if path.exists() and not path.is_dir():
-                raise UsageError(f"{path} is a file, not a folder", mend="name a folder, or a file with a known suffix")
             names: set[str] = set()
-            with contextlib.suppress(FileNotFoundError):
+            try:
                 names = {entry.name for entry in path.iterdir()}  # at once: another first writer may be giving up
+            except FileNotFoundError:
+                pass
+            except NotADirectoryError:
+                raise UsageError(f"{path} is a file, not a folder", mend="name a folder, or a file with a known suffix") from None
             if names and ".negforge" not in names:
                 raise UsageError(f"{path} is not empty and not a dataset of negforge", mend="name a new or an empty folder")
             self._dataset = Dataset(path)
