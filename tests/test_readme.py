@@ -10,11 +10,15 @@ import sys
 import tomllib
 from pathlib import Path
 
+import numpy as np
+import polars as pl
 import pytest
 
 from negforge import errors
+from negforge.encoders import Encoder
 from negforge.store import Dataset
 from tests.conftest import ROOT
+from tests.models import static_model
 
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 SHELL = re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL)
@@ -53,6 +57,27 @@ def test_the_shell_blocks_run_in_their_order(checkout: Path) -> None:
         done = shell('export PATH="$PWD/.venv/bin:$PATH"\n' + block, checkout)
         assert done.returncode == 0, f"{block}\n{done.stderr}"
     assert Dataset(checkout / "out" / "dataset").versions() == [1]
+
+
+def test_the_block_with_a_model_runs(tmp_path: Path) -> None:
+    """On the sample, with a small model and its vectors as a user brings them; the last line leaves a dataset."""
+    model = static_model(tmp_path / "model")
+    line = f'export PATH="{Path(sys.executable).parent}:$PATH"; cd {tmp_path}\n'
+    sample = ROOT / "sample_data"
+    made = f"negforge ingest beir {sample}/beir -o pairs.parquet\nnegforge ingest corpus {sample}/beir/corpus.jsonl -o corpus.parquet\n"
+    assert shell(line + made, tmp_path).returncode == 0
+    encoder = Encoder(str(model))
+    for name, ids, texts in (("a", "anchor_id", "anchor"), ("c", "id", "text")):
+        rows = pl.read_parquet(tmp_path / ("pairs.parquet" if name == "a" else "corpus.parquet")).unique(ids, maintain_order=True)
+        np.save(tmp_path / f"{name}.npy", encoder.encode(rows[texts].to_list()))
+        (tmp_path / f"{name}.ids").write_text("\n".join(rows[ids]), encoding="utf-8")
+    block = next(one for one in blocks("text") if "mine.fused" in one)
+    commands = [one.removeprefix("$ ").replace("MODEL", str(model)) for one in block.splitlines() if one.startswith("$ ")]
+    assert len(commands) == 6
+    for command in commands:
+        done = shell(line + command, tmp_path)
+        assert done.returncode == 0, f"{command}\n{done.stderr}"
+    assert Dataset(tmp_path / "out" / "hard").versions() == [1]
 
 
 def test_the_commands_of_the_pipelines_page_run(checkout: Path) -> None:
