@@ -24,7 +24,7 @@ _STORAGE = {
 }
 
 
-_AGAIN = "nothing half-written is left; the same command runs again, with what was encoded or indexed"
+_AGAIN = "nothing half-written is left; run the same command again"
 
 
 class Terminated(BaseException):

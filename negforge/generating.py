@@ -88,9 +88,10 @@ def generate_batch(work: Generation, frame: pl.DataFrame) -> tuple[pl.DataFrame,
     made = pl.concat([rows, refused], how="vertical") if refused.height else rows
     counts.kept = rows.height
     counts.scores = score_steps(rows)
-    raised = rows.filter(promoting.promoted(rows))
-    for verifier in work.verifiers:
-        counts.promoted[verifier.operator.name] += raised.filter(pl.col(column_of(verifier.operator.name)) == "positive").height
+    if generator.settings.promote:
+        raised = rows.filter(promoting.promoted(rows))
+        for verifier in work.verifiers:
+            counts.promoted[verifier.operator.name] += raised.filter(pl.col(column_of(verifier.operator.name)) == "positive").height
     for label, number in rows["label"].value_counts().iter_rows():
         counts.labels[label] += number
     return made, counts

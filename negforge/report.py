@@ -213,7 +213,7 @@ class Report:
         if counts.get("noted"):
             lines.append("rows that stay all the same: " + reasons(counts["noted"]))
         if "promoted" in counts:
-            told = reasons(counts["promoted"]) if any(counts["promoted"].values()) else "none that is not one already"
+            told = reasons(counts["promoted"]) if counts["promoted"] else "none that is not one already"
             lines.append(f"rows promoted to positives of their anchor: {told}")
         lines += [f"{name}: {words}" for name, words in self.explained.items()]
         if counts.get("labels"):

@@ -133,6 +133,8 @@ def run_stage(
                 last()
             progress.phase("writing")
             counts = run.counts.document(generates=stage.operator.verb == "generate")
+            if stage.settings.promote:
+                counts.setdefault("promoted", {})  # that nothing was is said as well
             digests = sink.digests.named()
             entry = {**run.entry, "counts": counts, "rows_digest": digests["rows_digest"]}
             outcome = sink.finish([*run.history(), entry], counts)

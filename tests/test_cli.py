@@ -460,7 +460,7 @@ def test_an_interrupt_says_what_is_left(monkeypatch: pytest.MonkeyPatch) -> None
         monkeypatch.setattr(cli, "interruptible", lambda error=error: (_ for _ in ()).throw(error))
         done = call("filter", "top", "x.parquet", "--k", "2")
         assert done.code == code
-        assert "nothing half-written is left; the same command runs again, with what was encoded or indexed" in done.err
+        assert "nothing half-written is left; run the same command again" in done.err
 
 
 def test_a_dry_run_finds_what_is_wrong() -> None:
@@ -670,7 +670,7 @@ def test_a_signal_in_a_long_stage(
     assert process.returncode == code, err
     assert time.monotonic() - begun < 20
     lines = [line for line in err.decode().splitlines() if not line.startswith(("DEBUG", "INFO"))]
-    assert lines == [f"{word}: nothing half-written is left; the same command runs again, with what was encoded or indexed"]
+    assert lines == [f"{word}: nothing half-written is left; run the same command again"]
     assert out.read_bytes() == before
     assert [path.name for path in out.parent.iterdir()] == ["x.parquet"]
     for _ in range(50):
