@@ -5,12 +5,46 @@ The weakest is the least score of the anchor's positives, so a batch has whole a
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from negforge import search
-from negforge.vectors import Space
+from negforge.records import Batches
+from negforge.vectors import AnchorVectors, CorpusPrompt, CorpusVectors, Model, Prompt, Similarity, Space, space
+
+
+def prepare(
+    inputs: Batches,
+    scratch: Path,
+    max_memory: int,
+    phase: Callable[[str], None],
+    *,
+    model: Model = None,
+    anchor_prompt: Prompt = "",
+    corpus_prompt: CorpusPrompt = "",
+    corpus_vectors: CorpusVectors = None,
+    anchor_vectors: AnchorVectors = None,
+    similarity: Similarity = "cosine",
+) -> Space:
+    """Encode what is not yet encoded."""
+    return space(
+        inputs,
+        ["positive", "negative"],
+        None,
+        scratch,
+        max_memory,
+        phase,
+        model=model,
+        anchor_prompt=anchor_prompt,
+        corpus_prompt=corpus_prompt,
+        corpus_vectors=corpus_vectors,
+        anchor_vectors=anchor_vectors,
+        similarity=similarity,
+    )
 
 
 def compared(frame: pl.DataFrame, state: Space, name: str, *, between: bool = False) -> pl.DataFrame:

@@ -11,49 +11,16 @@ Source: huggingface/sentence-transformers#3430, #3506 (scores in the output); Th
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
 import polars as pl
 
 from negforge.contract import Declares
-from negforge.paired import compared
-from negforge.records import Batches, Negatives
-from negforge.vectors import AnchorVectors, CorpusPrompt, CorpusVectors, Model, Prompt, Similarity, Space, space
+from negforge.paired import compared, prepare  # noqa: F401 - of this operator, too
+from negforge.records import Negatives
+from negforge.vectors import Space
 
 DECLARES = Declares(
     version=1, scope="anchor", reads=Negatives, cost="model", any_of=("model", "corpus_vectors", "anchor_vectors"), least_rows=1024
 )
-
-
-def prepare(
-    inputs: Batches,
-    scratch: Path,
-    max_memory: int,
-    phase: Callable[[str], None],
-    *,
-    model: Model = None,
-    anchor_prompt: Prompt = "",
-    corpus_prompt: CorpusPrompt = "",
-    corpus_vectors: CorpusVectors = None,
-    anchor_vectors: AnchorVectors = None,
-    similarity: Similarity = "cosine",
-) -> Space:
-    """Encode what is not yet encoded."""
-    return space(
-        inputs,
-        ["positive", "negative"],
-        None,
-        scratch,
-        max_memory,
-        phase,
-        model=model,
-        anchor_prompt=anchor_prompt,
-        corpus_prompt=corpus_prompt,
-        corpus_vectors=corpus_vectors,
-        anchor_vectors=anchor_vectors,
-        similarity=similarity,
-    )
 
 
 def score(batch: Negatives, state: Space) -> pl.DataFrame:
