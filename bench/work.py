@@ -241,7 +241,7 @@ def make_vectors(folder: str, rows: int, queries: int, dimensions: int, kind: st
     return {}
 
 
-def sentence_transformers(folder: str, num_negatives: int, relative_margin: float) -> dict[str, Any]:
+def sentence_transformers(folder: str, num_negatives: int, relative_margin: float | None) -> dict[str, Any]:
     """Its `mine_hard_negatives` on vectors that are there: a model that only looks them up."""
     import contextlib
     import io

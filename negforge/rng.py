@@ -17,6 +17,8 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from negforge.repeats import FEW, in_runs
+
 T = TypeVar("T")
 U64 = NDArray[np.uint64]
 Lanes = tuple[U64, U64]
@@ -137,6 +139,8 @@ def _bytes128(cells: pl.Series) -> Lanes:
 
 def _byte_lanes(cells: pl.Series, lanes: int) -> list[U64]:
     """The first lane or both of a column of texts or of bytes."""
+    if (runs := in_runs(cells)) is not None:
+        return [lane[runs.of_row] for lane in _byte_lanes(runs.cells, lanes)]
     array = cells.to_arrow()
     chunks = array.chunks if isinstance(array, pa.ChunkedArray) else [array]
     pieces = [_string_lanes(data, part, lanes) for data, offsets in map(_buffers, chunks) for part in _pieces(offsets)]
@@ -260,12 +264,13 @@ def _known_lanes(frame: pl.DataFrame, name: str, known: dict[str, Lanes]) -> Lan
 
 def _column_lanes(column: pl.Series) -> Lanes:
     """A 128-bit hash of each cell. A number or a date is hashed as its text; lists and records are made of their parts' hashes."""
-    dtype, rows = column.dtype, len(column)
-    if rows > 1 and _is_constant(column):
-        high, low = _column_lanes(column[:1])
-        return np.repeat(high, rows), np.repeat(low, rows)
+    dtype = column.dtype
     if dtype in (pl.String, pl.Binary):
         return _bytes128(column)
+    if dtype.is_integer() and (span := _narrow(column)) is not None:
+        high, low = strings128(pl.Series(np.arange(span[1] - span[0] + 1) + span[0]))
+        place = (column.cast(pl.Int64) - span[0]).to_numpy()
+        return high[place], low[place]
     if isinstance(dtype, pl.Struct):
         # The number of fields first: a record of none has a hash too.
         size = np.full(len(column), len(dtype.fields), dtype=np.uint64)
@@ -284,11 +289,12 @@ def _column_lanes(column: pl.Series) -> Lanes:
     return strings128(column.cast(pl.Int64) if dtype == pl.Duration else column)
 
 
-def _is_constant(column: pl.Series) -> bool:
-    """Whether all cells are the same, as an operator's name is in most columns of lineage. Asked only of what is cheap to compare."""
-    if column.null_count() or column.dtype not in (pl.String, pl.Int64):
-        return column.null_count() == len(column)
-    return bool(column[0] == column[-1] and (column == column[0]).all())
+def _narrow(column: pl.Series) -> tuple[int, int] | None:
+    """The least and the largest of whole numbers that lie close together, as ranks, draws and versions do."""
+    if not len(column) or column.null_count() or column.dtype in (pl.UInt64, pl.Int128, pl.UInt128):
+        return None
+    least, most = int(column.min()), int(column.max())  # type: ignore[arg-type]
+    return (least, most) if (most - least) * FEW <= len(column) else None
 
 
 def total128(lanes: Lanes) -> int:

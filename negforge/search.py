@@ -50,11 +50,12 @@ def best(queries: F32, corpus: F32, k: int, *, corpus_rows: int = _CORPUS_ROWS) 
     each = max(1, min(_QUERIES, _HELD // wanted))
     blocks = [_Block(queries[start : start + each], wanted) for start in range(0, len(queries), each)]
     longest = 0.0
+    room = np.empty((min(each, len(queries)), min(corpus_rows, size)), dtype=np.float32)  # made anew, its pages would cost a tenth of all
     for start in range(0, size, corpus_rows):
         part = np.ascontiguousarray(corpus[start : start + corpus_rows], dtype=np.float32)
         longest = max(longest, float(np.sqrt(np.einsum("ij,ij->i", part, part).max())))
         for block in blocks:
-            block.look(part, start)
+            block.look(part, start, room)
         forget(corpus)
     rows = np.full((len(queries), k), -1, dtype=np.int64)
     scores = np.zeros((len(queries), k))
@@ -75,9 +76,9 @@ class _Block:
         self._held: list[tuple[I64, I64, F32]] = []
         self._count = 0
 
-    def look(self, part: F32, start: int) -> None:
-        """See a part of the corpus, whose first row is `start`."""
-        scores = self.queries @ part.T
+    def look(self, part: F32, start: int, room: F32) -> None:
+        """See a part of the corpus, whose first row is `start`. room: where the scores may lie, at least as large."""
+        scores = np.matmul(self.queries, part.T, out=room.reshape(-1)[: len(self.queries) * len(part)].reshape(-1, len(part)))
         if np.isneginf(self.least).any() and scores.shape[1] > self.wanted:
             few = scores[:, : max(2 * self.wanted, _FIRST_COLUMNS)]  # the best of some are no better than those of all
             cut = np.partition(few, few.shape[1] - self.wanted, axis=1)[:, few.shape[1] - self.wanted]

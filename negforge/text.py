@@ -10,6 +10,8 @@ from collections.abc import Callable, Container
 
 import polars as pl
 
+from negforge.repeats import in_runs
+
 LANGUAGES_WITH_NUMBER_WORDS = ("en",)
 
 _BELOW_TWENTY = [
@@ -147,6 +149,8 @@ def normalised(texts: pl.Series, *, language: str = "en") -> pl.Series:
     """
     if texts.dtype == pl.Null:
         texts = texts.cast(pl.String)
+    if (runs := in_runs(texts)) is not None:
+        return normalised(runs.cells, language=language).gather(runs.of_row)
     if language == "code":
         return _spaced(texts)
     beyond_ascii = texts.str.len_bytes() != texts.str.len_chars()
