@@ -24,7 +24,8 @@ class Declares:
     version: raised when the same input and seed give other rows. scope: what one call sees: any rows (`row`), all rows of
     an anchor (`anchor`), or a narrow table of all rows (`table`). reads, writes: kinds of table.
     Generators: `label`, `opposition` and `evidence` of a fresh row; `verifiers` run after it; `candidates` is a regular
-    expression (Rust dialect) that runs over the whole column first; `edits` says that it yields `Edit`s of a text. One of scope
+    expression (Rust dialect) that runs over the whole column first; `edits` says that it yields `Edit`s of a text; `tags` that its
+    batch is to have the column `positive_tags` (see `tagging`), made of the rows it is handed where the input lacks it. One of scope
     `row` is asked for `num_negatives` candidates a row, in order of preference, and asked again for more of rows some of whose
     candidates were vetoed: it begins with the same ones then.
     Verifiers: `proves` lists the verdicts that decide alone, `doubts` those that only make a negative `unknown` until a vote or
@@ -53,6 +54,7 @@ class Declares:
     verifiers: tuple[str, ...] = ()
     candidates: str = ""
     edits: bool = False
+    tags: bool = False
     proves: tuple[Verdict, ...] = ()
     doubts: tuple[Verdict, ...] = ()
     columns: tuple[str, ...] = ()

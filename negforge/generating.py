@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from negforge import answers, promoting, rng
+from negforge import answers, promoting, rng, tagging
 from negforge.contract import SHORTAGE, Chosen, Edit, Refusal
 from negforge.drawing import drawn
 from negforge.errors import InputError
@@ -129,6 +129,9 @@ def _candidates(generator: Prepared, units: Units, frame: pl.DataFrame, wanted: 
     if declares.candidates:
         rows = asked["positive"].str.contains(declares.candidates).fill_null(value=False).arg_true().to_numpy().astype(np.int64)
         asked = asked[rows]
+    if declares.tags:
+        there = tagging.COLUMN in asked.columns and (generator.settings.on == "positive" or (asked["anchor"] == asked["positive"]).all())
+        asked = asked.with_columns(tagging.checked(asked) if there else tagging.tagged(asked["positive"]))
     made = generator.call(generator.operator.function, reads(asked), num_negatives=wanted)
     return _gather(generator, made, units, dict(zip(units.frame[name].gather(rows).to_list(), rows.tolist(), strict=True)), name)
 
@@ -425,7 +428,8 @@ def _stamp(work: Generation, rows: pl.DataFrame, draws: Rows) -> pl.DataFrame:
 
 
 def _ordered(frame: pl.DataFrame) -> pl.DataFrame:
-    return frame.select(NEGATIVES.ordered(frame.columns))
+    # Tags are of the source's text: what is made of it has others.
+    return frame.select(name for name in NEGATIVES.ordered(frame.columns) if name != tagging.COLUMN)
 
 
 def _refused(work: Generation, frame: pl.DataFrame, units: Units, found: Candidates, tried: pl.DataFrame, counts: Counts) -> pl.DataFrame:

@@ -20,6 +20,14 @@ Label = Literal["negative", "unknown", "positive"]
 Opposition = Literal["contradiction", "neutral", "unrelated", "degenerate", "noisy"]
 
 _EDGE = pl.Struct({"head": pl.String, "relation": pl.String, "tail": pl.String})
+_TOKEN: dict[str, type[pl.DataType]] = {
+    "start": pl.Int64,
+    "end": pl.Int64,
+    "tag": pl.String,
+    "head": pl.Int64,
+    "relation": pl.String,
+    "entity": pl.String,
+}
 DTYPES: dict[str, pl.DataType] = {
     "text": pl.String(),
     "list of text": pl.List(pl.String),
@@ -27,6 +35,7 @@ DTYPES: dict[str, pl.DataType] = {
     "number": pl.Float64(),
     "boolean": pl.Boolean(),
     "list of edges": pl.List(_EDGE),
+    "list of tokens": pl.List(pl.Struct(_TOKEN)),
     "edit": pl.Struct({"start": pl.Int64, "end": pl.Int64, "old": pl.String, "new": pl.String}),
 }
 
@@ -124,6 +133,14 @@ _JSON: dict[str, dict[str, object]] = {
     "number": {"type": "number"},
     "boolean": {"type": "boolean"},
     "list of edges": {"type": "array", "items": _EDGE_SCHEMA},
+    "list of tokens": {
+        "type": "array",
+        "items": {
+            "type": "object",
+            "properties": {name: {"type": "integer" if dtype == pl.Int64 else "string"} for name, dtype in _TOKEN.items()},
+            "required": list(_TOKEN),
+        },
+    },
     "edit": {
         "type": "object",
         "properties": {
@@ -166,6 +183,7 @@ PAIRS = Kind(
         _GROUP,
         _optional("relevance", "number", "The judged relevance of the positive."),
         _optional("image", "text", "Path or address of the image of the pair."),
+        _optional("positive_tags", "list of tokens", "Tokens of the positive in characters, with parts of speech; made by `ingest tags`."),
     ),
     identity=("anchor", "positive"),
     clusters="anchor_id",
