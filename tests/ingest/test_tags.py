@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from importlib import util
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 import negforge
 from negforge import tagging
+from negforge.errors import UsageError
 
 TITLE = "ingest tags"
 
@@ -17,7 +20,7 @@ def test_each_positive_has_its_tags(tmp_path: Path) -> None:
     source.write_text('{"anchor": "q", "positive": "Two dogs bark.", "lang": "en"}\n')
     made = negforge.run(TITLE, str(source)).kept
     assert made.columns == ["id", "anchor_id", "anchor", "positive", "positive_tags", "lang"]
-    assert [one["tag"] for one in made[tagging.COLUMN][0]] == ["CD", "NNS", "NN", "."] or made[tagging.COLUMN][0][0]["tag"] == "CD"
+    assert [(one["start"], one["end"], one["tag"]) for one in made[tagging.COLUMN][0]][:2] == [(0, 3, "CD"), (4, 8, "NNS")]
     again = negforge.run(TITLE, made).kept
     assert again.equals(made)
 
@@ -31,13 +34,8 @@ def test_negatives_do_not_carry_the_tags_of_their_source(tmp_path: Path) -> None
     assert tagging.COLUMN not in made.dropped.columns
 
 
-def test_spacy_is_asked_for_by_name(tmp_path: Path) -> None:
-    """Where it is installed it names entities; where it is not, the mend says what to install."""
-    source = tmp_path / "pairs.jsonl"
-    source.write_text('{"anchor": "q", "positive": "Ann lives in Paris."}\n')
-    try:
-        made = negforge.run(TITLE, str(source), tagger="spacy").kept
-    except negforge.errors.UsageError as error:
-        assert "negforge[nlp]" in error.mend or "en-core-web-sm" in error.mend
-        pytest.skip("spaCy is not installed")
-    assert "GPE" in [one["entity"] for one in made[tagging.COLUMN][0]]
+@pytest.mark.skipif(util.find_spec("spacy") is not None, reason="spaCy is installed")
+def test_spacy_that_is_not_installed_is_named() -> None:
+    with pytest.raises(UsageError) as caught:
+        tagging.tagged(pl.Series(["Ann lives in Paris."]), "spacy")
+    assert "negforge[nlp]" in caught.value.mend
