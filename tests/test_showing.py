@@ -229,7 +229,10 @@ def test_the_line_to_type_works(operator: Operator, tables: Path, tmp_path: Path
     for path in tables.glob("*.parquet"):
         (tmp_path / path.name).symlink_to(path)
     monkeypatch.chdir(tmp_path)
-    source = {"pairs": "sample_data/pairs.jsonl", **dict.fromkeys(("corpus", "continuations"), "sample_data/beir/corpus.jsonl")}
+    source = {
+        **dict.fromkeys(("pairs", "tags"), "sample_data/pairs.jsonl"),
+        **dict.fromkeys(("corpus", "continuations"), "sample_data/beir/corpus.jsonl"),
+    }
     line = example(operator).replace("FILE", str(root / source.get(operator.name, ""))).replace("FOLDER", str(root / "sample_data/beir"))
     words = shlex.split(line)
     assert words[0] == "negforge"

@@ -437,7 +437,7 @@ class Laws:
         writes = operator.declares.writes
         assert writes is not None
         folder = "folder" in inspect.signature(operator.function).parameters
-        of_pairs = "positive" in operator.options()
+        of_pairs = "positive" in operator.options() or "text" not in operator.options()
         sample = SAMPLE / "beir" if folder else SAMPLE / "pairs.jsonl" if of_pairs else SAMPLE / "beir" / "corpus.jsonl"
         place = self.source or sample
         runs = [negforge.run(operator.title, str(place), **self.required(operator), batch_size=size) for size in (3, 10_000)]
