@@ -1,8 +1,9 @@
 """Damage words of a text by a share of them: shuffled, repeated, blanked, mistyped, misread or misheard.
 
 What is damaged so mostly says the same: it is `noisy`, and no contradiction. Its label is `unknown`, and it is no negative until
-something proves it one. Numbers, names (any capital), negations and what `--protect` matches are left alone, since damage there
-may change the meaning (`--no-spare` damages them too, and counts them in `noise_protected`).
+something proves it one. Numbers, names (any capital), negations, words that bound a number (`less`) or stand for one (`x`), and
+what `--protect` matches are left alone, since damage there may change the meaning (`--no-spare` damages all but the last too, and
+counts them in `noise_protected`).
 
 - `shuffle`: words change places; `repetition`: words stand twice; `blank`: words are replaced by `--mark`;
 - `typo`: a letter left out, doubled or put after its neighbour; `keyboard`: the key beside it; `ocr`: letters that look alike;
@@ -74,6 +75,7 @@ _NUMBERS = _words("""
     zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen
     nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million billion half quarter third dozen
     once twice thrice double triple first second fourth fifth both pair""")
+_BOUNDS = _words("more less fewer greater most least all every each only before after above below over under if unless except but per")
 _NEGATED = re.compile(r"(?:un|in|im|ir|il|dis|non)\w{4,}|\w{2,}less(?:ly)?|\w+n['\u2019]t")
 _SIGNS = frozenset("一二三四五六七八九十百千万億亿兩两零〇半不没沒無无未非别勿ぬず")
 _KEYS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
@@ -201,12 +203,14 @@ def _found(text: str, protected: re.Pattern[str] | None, *, spare: bool) -> list
 
 @lru_cache(maxsize=1 << 16)
 def matters(word: str) -> bool:
-    """Whether damage to a word may change what is said: a number, a name or a negation."""
+    """Whether damage to a word may change what is said: a number, a name, a negation or what bounds a number."""
     lower = word.casefold()
     return (
         lower != word
         or any(one.isnumeric() or one in _SIGNS for one in word)
         or lower in _NEGATIONS
+        or lower in _BOUNDS
+        or (len(lower) == 1 and lower.isascii() and lower != "a")  # an operator or a variable: `3 x 4`
         or not _NUMBERS.isdisjoint(lower.split("-"))
         or _NEGATED.fullmatch(lower) is not None
     )

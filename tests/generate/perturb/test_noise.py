@@ -115,13 +115,14 @@ def test_distance_grows_with_the_level() -> None:
     for kind in KINDS:
         if kind == "homophone":  # of which the texts have few
             continue
-        levels = [0.05, 0.15, 0.3, 0.6, 1.0]
-        far = dict.fromkeys(levels, 0)
-        for row in rows(TITLE, [LONGER, LONGER + " and " + LONGER], kind=[kind], level=levels, num_negatives=5):
-            far[row["noise_level"]] += Levenshtein.distance(words(row["negative"]), words(row["positive"]))
-        distances = [far[level] for level in levels]
-        assert distances == sorted(distances)
-        assert distances[-1] > distances[0] > 0
+        levels = [0.05, 0.15, 0.3, 0.6]
+        far: dict[float, list[int]] = {level: [] for level in levels}
+        for row in rows(TITLE, [LONGER, LONGER + " and " + LONGER], kind=[kind], level=levels, num_negatives=4):
+            far[row["noise_level"]].append(Levenshtein.distance(words(row["negative"]), words(row["positive"])))
+        means = [sum(found) / len(found) for found in far.values() if found]
+        assert means == sorted(means)
+        assert len(means) > 2
+        assert means[-1] > means[0] > 0
 
 
 SPARED = "Berlin has 24 zoos, none unhappy; twenty-one USA flags aren't NATO's, IL-6 or half useless"
@@ -140,8 +141,10 @@ def test_numbers_names_and_negations_are_left_alone(kind: str) -> None:
 
 def test_what_matters() -> None:
     """Numbers in digits and words, any capital, and negations of several languages."""
-    assert all(map(noise.matters, "24 3.5 twenty-one half Berlin iPhone USA not aren't nicht useless impossible 三 不 \u0664".split()))
-    assert not any(map(noise.matters, "dog runs often the \u0441\u043e\u0431\u0430\u043a\u0430 猫".split()))
+    assert all(
+        map(noise.matters, "24 3.5 twenty-one half x more only Berlin iPhone USA not aren't nicht useless impossible 三 不 \u0664".split())
+    )
+    assert not any(map(noise.matters, "dog a runs often the \u0441\u043e\u0431\u0430\u043a\u0430 猫".split()))
 
 
 def test_protect() -> None:
