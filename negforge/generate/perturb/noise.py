@@ -1,9 +1,9 @@
 """Damage words of a text by a share of them: shuffled, repeated, blanked, mistyped, misread or misheard.
 
 What is damaged so mostly says the same: it is `noisy`, and no contradiction. Its label is `unknown`, and it is no negative until
-something proves it one. Numbers, names (any capital), negations, words that bound a number (`less`) or stand for one (`x`), and
-what `--protect` matches are left alone, since damage there may change the meaning (`--no-spare` damages all but the last too, and
-counts them in `noise_protected`).
+something proves it one. Numbers, names (any capital, and `of the` between two), negations, words that bound a number (`less`) or
+stand for one (`x`), and what `--protect` matches are left alone, since damage there may change the meaning. `--no-spare` damages all
+but the last too, and counts them in `noise_protected`.
 
 - `shuffle`: words change places; `repetition`: words stand twice; `blank`: words are replaced by `--mark`;
 - `typo`: a letter left out, doubled or put after its neighbour; `keyboard`: the key beside it; `ocr`: letters that look alike;
@@ -23,6 +23,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import Annotated, Any, Literal, NamedTuple
 
 import polars as pl
@@ -76,6 +77,7 @@ _NUMBERS = _words("""
     nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million billion half quarter third dozen
     once twice thrice double triple first second fourth fifth both pair""")
 _BOUNDS = _words("more less fewer greater most least all every each only before after above below over under if unless except but per")
+_PARTICLES = _words("of the and with in on at for to a an de la le les des du von van der den di da del og y e et und")
 _NEGATED = re.compile(r"(?:un|in|im|ir|il|dis|non)\w{4,}|\w{2,}less(?:ly)?|\w+n['\u2019]t")
 _SIGNS = frozenset("一二三四五六七八九十百千万億亿兩两零〇半不没沒無无未非别勿ぬず")
 _KEYS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
@@ -198,6 +200,15 @@ def _found(text: str, protected: re.Pattern[str] | None, *, spare: bool) -> list
             at += 1
         hit = at < len(spans) and spans[at][0] < end
         found.append(Word(start, end, text[start:end], hit or (spare and matters(text[start:end]))))
+    return _with_particles(found) if spare else found
+
+
+def _with_particles(found: list[Word]) -> list[Word]:
+    """The words, with one or two small ones between two capitals spared: `Gone with the Wind`, `Palace of Versailles`."""
+    capitals = [place for place, word in enumerate(found) if word.text[:1].isupper()]
+    for one, two in pairwise(capitals):
+        if 1 < two - one < 4 and all(word.text in _PARTICLES for word in found[one + 1 : two]):
+            found[one + 1 : two] = [word._replace(spared=True) for word in found[one + 1 : two]]
     return found
 
 

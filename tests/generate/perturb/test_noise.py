@@ -147,6 +147,12 @@ def test_what_matters() -> None:
     assert not any(map(noise.matters, "dog a runs often the \u0441\u043e\u0431\u0430\u043a\u0430 猫".split()))
 
 
+def test_small_words_inside_a_name_are_left_alone() -> None:
+    """Up to two small words between two capitals are part of the name; a longer way from one to the other is not."""
+    assert {*only("blank", "Gone with the Wind was shown")} == {"Gone with the Wind ___ shown", "Gone with the Wind was ___"}
+    assert len({*only("blank", "Tom of the old Wind")}) == 3
+
+
 def test_protect() -> None:
     """A word that overlaps a match is spared, whatever else the pattern takes in."""
     assert {*only("blank", "cats see dogs", protect="cats s|dog")} == set()
