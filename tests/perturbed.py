@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import polars as pl
 
 import negforge
+from negforge.contract import Chosen
+from negforge.records import Pairs
+from negforge.rng import Rng
 
 LONG = "The quick brown fox jumps over the lazy dog near the river bank. " * 16_000  # 1 MB
 ODD = (
@@ -59,12 +62,30 @@ def reasons(title: str, texts: Sequence[str], **options: Any) -> list[str]:
     return [found.get(f"row {place}", "") for place in range(len(texts))]
 
 
-def same_in_any_batching(title: str, texts: Sequence[str], **options: Any) -> None:
-    """Batches of one, of all, and another order give the same rows and refusals."""
+def made(generate: Callable[..., Chosen], texts: Sequence[str], *, seed: int = 0, num_negatives: int = 1, **options: Any) -> Chosen:
+    """What an operator answers for these texts, unverified."""
+    return asked(generate, table(texts), seed, num_negatives, options)
+
+
+def asked(generate: Callable[..., Chosen], frame: pl.DataFrame, seed: int, num_negatives: int, options: dict[str, Any]) -> Chosen:
+    """What an operator answers for a table, unverified."""
+    return generate(Pairs(frame), Rng(seed, "generate test"), num_negatives=num_negatives, **options)
+
+
+def same_in_any_batching(generate: Callable[..., Chosen], texts: Sequence[str], *, num_negatives: int = 3, **options: Any) -> None:
+    """Batches of one, and another order, give the same rows and refusals as all at once; fewer slots give the first of more."""
     frame = table(texts)
-    runs = [
-        negforge.run(title, one, workers=1, batch_size=size, **options).report.outcome.digests
-        for one, size in ((frame, 1), (frame, 1000), (frame.reverse(), 3))
-    ]
-    for name in ("content_digest", "dropped_digest"):
-        assert len({run[name] for run in runs}) == 1
+    whole = asked(generate, frame, 5, num_negatives, options)
+    order = frame["id"].to_list()
+    parts = [asked(generate, frame.filter(pl.col("id") == row), 5, num_negatives, options) for row in order]
+    backward = asked(generate, frame.reverse(), 5, num_negatives, options)
+    few = asked(generate, frame, 5, 1, options)
+    empty = asked(generate, frame.clear(), 5, num_negatives, options)
+    assert pl.concat([empty.rows, *(part.rows for part in parts)]).equals(whole.rows)
+    assert [one for part in parts for one in part.refusals] == list(whole.refusals)
+    places = {row: place for place, row in enumerate(order)}
+    assert backward.rows.sort(pl.col("id").replace_strict(places, return_dtype=pl.Int64), maintain_order=True).equals(whole.rows)
+    assert sorted(backward.refusals) == sorted(whole.refusals)
+    assert few.rows.equals(whole.rows.unique("id", keep="first", maintain_order=True))
+    assert {*whole.rows["id"]} | {one.row_id for one in whole.refusals} == {*order}
+    assert whole.rows.select("id", "negative").is_unique().all()
