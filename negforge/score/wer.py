@@ -28,7 +28,9 @@ def score(
     batch: Negatives,
     *,
     case: Annotated[Literal["folded", "exact"], Field(description="Whether words in another case are the same words.")] = "folded",
-    max_characters: Annotated[int, Field(ge=1, description="Longest text to compare: two that long take 20 ms, or 0.1 s in Chinese.")] = 20_000,
+    max_characters: Annotated[
+        int, Field(ge=1, description="Longest text to compare: two that long take 20 ms, or 0.1 s in Chinese.")
+    ] = 20_000,
 ) -> pl.DataFrame:
     """Two columns of rates, 0 or more; each distinct pair of texts is compared once.
 
