@@ -35,7 +35,7 @@ def filter(  # noqa: A001 - an operator's function is named after its verb
     *,
     max_loop: Annotated[float, Field(ge=0, le=1, description="Largest share of the words in a loop.")] = 0.3,
     max_repeated: Annotated[float, Field(ge=0, le=1, description="Largest share of runs of three words that stood there before.")] = 0.5,
-    min_distinct: Annotated[float, Field(ge=0, le=1, description="Least share of different words among the first 200.")] = 0.2,
+    min_distinct: Annotated[float, Field(ge=0, le=1, description="Least share of different words among the first 200.")] = 0.15,
     max_copied: Annotated[float, Field(ge=0, le=1, description="Largest share of runs of three words that stand in the anchor.")] = 0.9,
     min_length: Annotated[float | None, Field(gt=0, description="Least number of words, by those of the positive; default any.")] = None,
     max_length: Annotated[float | None, Field(gt=0, description="Largest number of words, by those of the positive; default any.")] = None,

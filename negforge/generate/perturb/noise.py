@@ -33,6 +33,7 @@ from negforge.contract import Chosen, Declares, Refusal
 from negforge.pieces import Draws, between, clusters, is_unspaced, refuse_taken, spliced, words
 from negforge.records import Pairs
 from negforge.rng import Rng
+from negforge.sounds import SOUNDS
 
 DECLARES = Declares(
     version=1,
@@ -88,25 +89,6 @@ _ALIKE = _by_word(
     ね れ る ろ は ほ 王 玉 白 自 目 日 牛 午"""
 )
 _LOOKS = re.compile("|".join(sorted(map(re.escape, _ALIKE), key=len, reverse=True)))
-_SOUND = """their there there their they're their your you're you're your its it's it's its to too too to whose who's who's whose
-    hear here here hear by buy buy by see sea sea see know no knew new new knew right write write right wear where where wear
-    weather whether whether weather which witch witch which would wood wood would our hour hour our read reed red read made maid
-    mail male male mail meet meat meat meet week weak weak week piece peace peace piece plane plain plain plane pair pear bear bare
-    brake break break brake sale sail sail sale tail tale tale tail son sun sun son sum some some sum steel steal steal steel
-    threw through through threw wait weight weight wait waist waste waste waist way weigh weigh way rain reign reign rain road rode
-    rode road role roll roll role root route route root sight site site sight sent cent cell sell sell cell scene seen seen scene
-    board bored bored board blue blew blew blue ate eight be bee bee be been bean bean been beach beech cereal serial serial cereal
-    coarse course course coarse dear deer deer dear die dye dye die fair fare fare fair feat feet feet feat find fined flour flower
-    flower flour for four great grate hair hare hare hair heal heel heel heal hole whole whole hole in inn inn in knight night
-    night knight lead led led lead loan lone main mane mane main morning mourning mourning morning muscle mussel pain pane past passed
-    passed past poor pour pour poor pray prey prey pray principal principle principle principal profit prophet sew sow sow sew
-    sore soar soar sore stair stare stare stair stake steak steak stake than then then than tide tied tied tide toe tow tow toe
-    vain vein vein vain wore war war wore worn warn warn worn guest guessed guessed guest aisle isle isle aisle air heir heir air
-    allowed aloud aloud allowed cellar seller seller cellar chews choose choose chews creek creak creak creek die dye days daze fur fir
-    groan grown grown groan higher hire hire higher idle idol idol idle key quay lessen lesson lesson lessen minor miner miner minor
-    missed mist mist missed not knot one won or oar ore oar pause paws paws pause peek peak peak peek rap wrap wrap rap real reel
-    reel real ring wring side sighed sole soul soul sole tea tee tire tyre urn earn earn urn wails whales whales wails wine whine"""
-_SOUNDS = _by_word(_SOUND)
 
 
 def _neighbours() -> dict[str, str]:
@@ -259,7 +241,7 @@ def fits(kind: Kind, found: Sequence[Word], place: int, language: str) -> bool:
     if kind in ("shuffle", "repetition", "blank"):
         return True
     if kind == "homophone":
-        return language == "en" and word in _SOUNDS
+        return language == "en" and word in SOUNDS
     if is_unspaced(word):
         return (kind == "ocr" and word in _ALIKE) or (kind in ("typo", "mixed") and _adjoins(found, place))
     if len(word) < _LEAST:
@@ -314,7 +296,7 @@ def _change(kind: Kind, found: Sequence[Word], place: int, draws: Draws, mark: s
     if kind == "blank":
         return start, end, mark
     if kind == "homophone":
-        return start, end, _SOUNDS[text]
+        return start, end, SOUNDS[text]
     if is_unspaced(text) and kind == "typo":
         after = found[place + 1]
         return ((start, after.end, after.text + text), (start, end, ""), (end, end, text))[draws.below(3)]
