@@ -111,6 +111,10 @@ class Draws:
         """True in that share of calls."""
         return next(self._stream) < share * 2.0**64
 
+    def shares(self, count: int) -> list[float]:
+        """So many numbers from 0 to below 1."""
+        return [(next(self._stream) >> 11) * 2.0**-53 for _ in range(count)]
+
     def shuffled(self, items: Iterable[int]) -> list[int]:
         """The items in an order drawn."""
         order = list(items)
