@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import functools
 import re
-import sys
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import pairwise
 
 from negforge.errors import InputError
@@ -89,11 +88,6 @@ def whole(text: str) -> list[str]:
         return [text] if text else []
     cuts = [0, *starts[1:], len(text)]
     return [text[one:two] for one, two in pairwise(cuts)]
-
-
-def folded(text: str, spans: Sequence[Span]) -> list[str]:
-    """The words at these places in the form in which equal words compare equal."""
-    return [sys.intern(text[start:end].casefold()) for start, end in spans]
 
 
 class Draws:

@@ -93,14 +93,15 @@ def verify(batch: Negatives, state: State, *, language: str) -> pl.Series:
     """
     known = _open(str(state.keys))
     text = hash64(batch.normalised("negative", language))
-    same = batch.normalised("negative", language) == batch.normalised("anchor", language)
-    hit = (same & (batch["opposition"] != "degenerate")).fill_null(value=False).to_numpy()
+    same = (batch.normalised("negative", language) == batch.normalised("anchor", language)).fill_null(value=False)
+    meant = (same & (batch["opposition"] == "degenerate")).fill_null(value=False).to_numpy()  # the question itself for an answer
+    hit = same.to_numpy() & ~meant
     if state.written:
         names = batch["operator"]
         written = names.is_in([name for name in names.unique().to_list() if _wrote(name)]).to_numpy()
         hit = hit | written & _member(mix(text ^ _ANY_TEXT), known)
     if state.chosen:
-        hit = hit | _chosen(batch, text, known, language)
+        hit = hit | _chosen(batch, text, known, language) & ~meant
     return pl.Series("verdict", np.where(hit, "positive", "unknown"), dtype=pl.String)
 
 

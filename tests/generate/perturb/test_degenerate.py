@@ -59,6 +59,21 @@ def test_without_such_a_word_it_ends_inside_a_bracket_or_a_word() -> None:
     assert every("truncated", "猫は魚を毎日たくさん食べる。") == {"猫は", "猫は魚を"}
 
 
+@pytest.mark.parametrize(
+    ("text", "language", "found"),
+    [
+        ("Den Fluss speisen viele Bäche aus der Heide", "de", {"Den Fluss speisen viele Bäc", "Den Fluss spe", "Den Fluss spei"}),
+        ("Hier fließt der große Fluss ins Meer hinaus", "de", {"Hier fließt der"}),
+        ("La rivière est dans les collines du pays", "fr", {"La rivière est dans"}),
+        ("Elven renner fra fjellet og ned til havet", "nb", {"Elven renner fra"}),
+        ("They all die on the way to the sea", "en", {"They all die on the"}),
+    ],
+)
+def test_the_language_says_what_ends_nothing(text: str, language: str, found: set[str]) -> None:
+    """In German `der` opens; a text without such a word breaks off inside a longer one."""
+    assert every("truncated", text, language=language) <= found
+
+
 def test_with_answers_it_ends_before_the_first_of_them() -> None:
     """Wherever the answer stands; a text without one breaks off as without answers."""
     frame = table([TEXT, TEXT, "Wales is where it rises."], answers=[["Shrewsbury", "the sea"], ["York"], ["wales"]])
