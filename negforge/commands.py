@@ -283,7 +283,7 @@ def _default(parameter: inspect.Parameter) -> str:
     if default in (None, [], ""):
         return ""
     shown = {True: "on", False: "off"}.get(default, default) if isinstance(default, bool) else default
-    return f" [default: {', '.join(shown) if isinstance(shown, list) else shown}]"
+    return f" [default: {', '.join(map(str, shown)) if isinstance(shown, list) else shown}]"
 
 
 def _general() -> dict[str, inspect.Parameter]:

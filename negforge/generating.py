@@ -339,7 +339,8 @@ def _as_negatives(work: Generation, units: Units, found: Candidates, chosen: Row
     more = [looked[name] for name in ("negative", "negative_id", "__body") if name in looked.columns]
     keep = [name for name in ("id", "anchor_id", "anchor", "positive", "positive_id") if name in rows.columns]
     operator = pl.Series("operator", [work.generator.operator.name] * len(chosen), dtype=pl.String)
-    return Negatives(rows.select(keep).with_columns(*more, operator))
+    opposition = pl.Series("opposition", [work.generator.operator.declares.opposition] * len(chosen), dtype=pl.String)
+    return Negatives(rows.select(keep).with_columns(*more, operator, opposition))
 
 
 def _with_texts(work: Generation, rows: pl.DataFrame, columns: pl.DataFrame) -> pl.DataFrame:

@@ -1,8 +1,8 @@
 """Prove a candidate false when it is a known positive: of its anchor, or, for a written text, of any anchor.
 
 Texts compare after normalising (white space, case, sentence punctuation, number words), ids as they are. A candidate that
-is the anchor itself counts as known, and so does what is right for an anchor of the same text under another id, and a
-passage that without its title is a positive. The index holds 8 bytes a key on disk, sorted and memory-mapped.
+is the anchor itself counts as known, unless it is meant as a degenerate answer; so does what is right for an anchor of the same
+text under another id, and a passage that without its title is a positive. The index holds 8 bytes a key on disk, sorted and memory-mapped.
 Source: huggingface/sentence-transformers#1346 and taolei87/askubuntu#1 (published negatives that hold positives).
 """
 
@@ -22,7 +22,11 @@ from negforge.records import Negatives, Over, Pairs
 from negforge.rng import U64, hash64, mix
 
 DECLARES = Declares(
-    version=1, scope="row", reads=Negatives, proves=("positive",), columns=("anchor_id", "anchor", "negative", "negative_id", "operator")
+    version=1,
+    scope="row",
+    reads=Negatives,
+    proves=("positive",),
+    columns=("anchor_id", "anchor", "negative", "negative_id", "operator", "opposition"),
 )
 _ANCHORS_TEXT, _ANY_TEXT, _ANCHORS_ID = (np.uint64(salt) for salt in (0x5A17_0001, 0x5A17_0002, 0x5A17_0003))
 _QUERYS_TEXT, _QUERYS_ID = (np.uint64(salt) for salt in (0x5A17_0004, 0x5A17_0005))  # by the anchor's text, whatever its id
@@ -85,17 +89,19 @@ def _key(anchors: U64, values: U64, salt: np.uint64) -> U64:
 def verify(batch: Negatives, state: State, *, language: str) -> pl.Series:
     """`positive` where the negative is a known positive, else `unknown`: not being known proves nothing.
 
-    batch: n rows of `anchor_id`, `anchor`, `negative`, `operator` and, if mined, `negative_id`.
+    batch: n rows of `anchor_id`, `anchor`, `negative`, `operator`, `opposition` and, if mined, `negative_id`.
     """
     known = _open(str(state.keys))
     text = hash64(batch.normalised("negative", language))
-    hit = (batch.normalised("negative", language) == batch.normalised("anchor", language)).fill_null(value=False).to_numpy()
+    same = (batch.normalised("negative", language) == batch.normalised("anchor", language)).fill_null(value=False)
+    meant = (same & (batch["opposition"] == "degenerate")).fill_null(value=False).to_numpy()  # the question itself for an answer
+    hit = same.to_numpy() & ~meant
     if state.written:
         names = batch["operator"]
         written = names.is_in([name for name in names.unique().to_list() if _wrote(name)]).to_numpy()
         hit = hit | written & _member(mix(text ^ _ANY_TEXT), known)
     if state.chosen:
-        hit = hit | _chosen(batch, text, known, language)
+        hit = hit | _chosen(batch, text, known, language) & ~meant
     return pl.Series("verdict", np.where(hit, "positive", "unknown"), dtype=pl.String)
 
 

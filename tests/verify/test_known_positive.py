@@ -84,6 +84,17 @@ def test_a_chosen_text_may_be_another_anchors_positive_and_a_written_one_may_not
     assert verdict(negative("Other's answer", operator="taxonomy.sibling")) == "unknown"
 
 
+def test_a_degenerate_answer_may_be_the_anchor_itself_but_no_positive() -> None:
+    """A copied question is what it is meant to be; a copied claim, or any positive, is proven right."""
+    row = {**negative("Anchor of a1.", operator="perturb.degenerate"), "opposition": "degenerate"}
+    assert verdict(row) == "unknown"
+    assert verdict({**row, "opposition": "noisy"}) == "positive"
+    assert verdict({**row, "negative": "The right answer"}) == "positive"
+    claim = POSITIVES.with_columns(pl.when(pl.col("id") == "p3").then(pl.lit("anchor of a1")).otherwise("positive").alias("positive"))
+    made = negforge.run(TITLE, pl.DataFrame([row], schema_overrides={"negative_id": pl.String}), positives=claim).kept
+    assert made["verdict_known_positive"].to_list() == ["positive"]
+
+
 def test_ids_prove_too() -> None:
     """A document judged relevant is known by its id even if its text was edited."""
     assert verdict(negative("a reworded text", negative_id="d1")) == "positive"
