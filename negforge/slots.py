@@ -172,10 +172,12 @@ _WORD = re.compile(r"[^\W\d_][\w.'\u2019&-]*", re.UNICODE)
 _LINKS = frozenset(_listed("of the and de da di do du dos das la le van von der den bin ibn ter wa y e"))
 # What begins with a capital and is no name.
 _NO_NAMES = frozenset(
-    _listed("""The A An In On At By For From To Of It Its He She They We You I His Her Their Our This That These Those There Here
-    One Two Three When While After Before During Since Until As Although Though If Because And But Or So Yes No Not What Who Where Which How Why
-    Indeed Currently Among Some Many Most All Both Each Every Another Other Being With Without Within Under Over Between About Mr Mrs
-    Dr Ms My Your First Second Also However Moreover Then Thus Only Just Her's Readers""")
+    _listed("""
+    The A An In On At By For From To Of It Its He She They We You I His Her Their Our This That These Those There Here
+    One Two Three When While After Before During Since Until As Although Though If Because And But Or So Yes No Not
+    What Who Where Which How Why Indeed Currently Among Some Many Most All Both Each Every Another Other Being With
+    Without Within Under Over Between About Mr Mrs Dr Ms My Your First Second Also However Moreover Then Thus Only Just
+    Her's Readers""")
 )
 _HEDGES = re.compile(
     r"\b(?:about|around|nearly|roughly|approximately|almost|circa|ca?\.|some|close to|early|late|mid|estimated)[ -](?:the )?$",
