@@ -102,6 +102,8 @@ ALIASES = {
 }
 _COUNTRY_ALIASES = frozenset(one for one, other in ALIASES.items() if other in CLOSED["country"])
 
+_WITH_ARTICLE = frozenset(("United States", "United Kingdom", "Netherlands", "Philippines"))
+
 # Nouns after `which` or `what`, and what they ask for.
 _PEOPLE = frozenset(
     _listed("""author writer poet playwright novelist painter artist sculptor composer musician singer actor actress director president
@@ -179,6 +181,7 @@ _NO_NAMES = frozenset(
     Without Within Under Over Between About Mr Mrs Dr Ms My Your First Second Also However Moreover Then Thus Only Just
     Her's Readers""")
 )
+_ENDING = re.compile(r"(?:['\u2019]s|[.'\u2019-])$")
 _HEDGES = re.compile(
     r"\b(?:about|around|nearly|roughly|approximately|almost|circa|ca?\.|some|close to|early|late|mid|estimated)[ -](?:the )?$",
     re.IGNORECASE,
@@ -408,10 +411,9 @@ def names(text: str) -> list[Slot]:
             continue
         start, end = run[0].start(), run[-1].end()
         value = text[start:end]
-        for tail in ("'s", "\u2019s", ".", "'", "\u2019", "-"):
-            if value.endswith(tail) and not re.search(r"(?:^|[ .])[A-Z]\.$", value):
-                value = value[: -len(tail)]
-                end = start + len(value)
+        while (tail := _ENDING.search(value)) and not re.search(r"(?:^|[ .])[A-Z]\.$", value):
+            value = value[: tail.start()]
+            end = start + len(value)
         opens = re.search(r"(?:^|[.!?:]\s+|\n\s*)[\"'\u201c\u2018(]?$", text[max(0, start - 4) : start]) is not None
         if opens and len(run) == 1 and not _VERBS.match(text, end + 1):
             continue
@@ -436,14 +438,26 @@ def every(text: str) -> list[Slot]:
     found = [one for one in _dates(text, "when") if one.shape in ("date", "year")]
     found += _numbers(text)
     found += [Slot(*_inner(one), "title") for one in _TITLE.finditer(text)]
-    for kind in ("country", "continent", "state", "planet", "weekday", "month"):
-        found += _of_class(kind, text)
-    found += names(text)
+    found += [one for kind in ("weekday", "month") for one in _of_class(kind, text)]
+    # A country inside a longer name is none: `Beta Israel`, `Air France`.
+    found += [one._replace(shape=_class_of(one.text)) for one in names(text)]
     taken: list[Slot] = []
     for one in found:
         if all(one.end <= other.start or other.end <= one.start for other in taken):
             taken.append(one)
     return sorted(taken)
+
+
+def _class_of(name: str) -> str:
+    """The closed class that a name is of, or `name`."""
+    return "country" if name in _COUNTRY_ALIASES else _WORD_CLASSES.get(name, "name")
+
+
+def article_fits(slot: Slot, text: str, new: str) -> bool:
+    """Whether a country stands after `the` where that belongs to it, and nowhere else; a text that is the country alone needs none."""
+    if slot.shape != "country" or not text[: slot.start].strip():
+        return True
+    return (re.search(r"\b[Tt]he $", text[max(0, slot.start - 4) : slot.start]) is not None) is (new in _WITH_ARTICLE)
 
 
 def refusal(slot: Slot, text: str) -> str:

@@ -162,6 +162,8 @@ def _others(slot: slots.Slot, question: str, answer: str, state: State, bits: It
         same = not keys.isdisjoint(pool.get(new, frozenset()))
         if same or slots.akin(slot.text, new) or f" {slots.folded(new)} " in said:
             continue
+        if not slots.article_fits(slot, answer, new):
+            continue
         if slot.shape == "occupation" and slots.near_jobs(slot.text, new):
             continue
         if article and (new[:1].lower() in "aeio") is not (article[1].lower() == "an"):
