@@ -1,7 +1,8 @@
 """Runs a function in a process of its own that is killed at a limit: of time, of processor time, of memory.
 
 For what may never end or must not be trusted: an algebra system on texts of anybody, or a program that stands in the data. A keeper,
-a fresh interpreter that holds none of our threads, imports the function once; each call is a child of it, so no call sees another.
+a fresh interpreter that holds none of our threads, imports the function once and calls `ready` of its module, if it has one; each
+call is a child of the keeper, so no call sees another.
 
 What a call cannot do, wherever user namespaces are allowed (Linux, by default on most distributions): reach a network, write
 outside its working folder, which is empty and lies in memory, see other processes, or leave one behind. Without them (`walled` is
@@ -187,6 +188,7 @@ def keep(order: str) -> NoReturn:
     try:
         module, _, name = given["target"].partition(":")
         function = getattr(importlib.import_module(module), name)
+        getattr(sys.modules[module], "ready", int)()
     except BaseException as error:  # noqa: BLE001 - it is told to whoever asked
         _send(answers, json.dumps({"failed": f"{type(error).__name__}: {error}"}).encode())
         os._exit(1)
