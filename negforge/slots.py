@@ -52,6 +52,9 @@ CLOSED: dict[str, tuple[str, ...]] = {
         South_Carolina South_Dakota Tennessee Texas Utah Vermont Virginia West_Virginia Wisconsin Wyoming"""),
     "planet": ("Mercury", "Venus", "Mars", "Jupiter", "Saturn", "Uranus", "Neptune"),
     "month": MONTHS,
+    "language": _listed("""Arabic Bengali Bulgarian Catalan Chinese Czech Danish Dutch English Estonian Finnish French German Greek Hebrew
+        Hindi Hungarian Icelandic Italian Japanese Korean Latvian Lithuanian Mandarin Norwegian Persian Polish Portuguese Romanian
+        Russian Spanish Swahili Swedish Tamil Thai Turkish Ukrainian Urdu Vietnamese"""),
     "weekday": _listed("Monday Tuesday Wednesday Thursday Friday Saturday Sunday"),
     "gender": ("male", "female"),
     # Those of one line stand near each other: what replaces one is of another line.
@@ -86,7 +89,7 @@ _NEAR = [
     {"chemist", "physicist", "astronomer", "geologist", "botanist", "zoologist", "marine biologist", "meteorologist"},
 ]
 _GENDERS = {"male": ("male", "man", "boy"), "female": ("female", "woman", "girl")}
-_WORD_CLASSES = {word: kind for kind in CLOSED if kind not in ("occupation", "gender") for word in CLOSED[kind]}
+_WORD_CLASSES = {word: kind for kind in CLOSED if kind not in ("occupation", "gender", "language") for word in CLOSED[kind]}
 # Other names of the same thing: an answer that has one is of that class, and what it names is not put in its place.
 ALIASES = {
     **dict.fromkeys(("USA", "U.S.A.", "U.S.", "US", "America", "United States of America"), "United States"),
@@ -97,6 +100,7 @@ ALIASES = {
     "Tibet": "China",
     "Hong Kong": "China",
     "Persia": "Iran",
+    "Mandarin": "Chinese",
     "Antarctic": "Antarctica",
     "Arctic": "Arctic",
 }
@@ -494,10 +498,10 @@ def hedged(slot: Slot, text: str, question: str = "") -> bool:
 
 
 def folded(text: str) -> str:
-    """A text as lower-case words without accents or marks, a blank between them; groups of digits joined."""
+    """A text as lower-case words without accents, marks or the genitive's s, a blank between them; groups of digits joined."""
     plain = "".join(one for one in unicodedata.normalize("NFKD", text) if not unicodedata.combining(one)).casefold()
     plain = re.sub(r"(?<=\d),(?=\d{3})", "", plain)
-    return " ".join(re.findall(r"\d+(?:\.\d+)?|[^\W\d_]+", re.sub(r"['\u2019]", "", plain)))
+    return " ".join(re.findall(r"\d+(?:\.\d+)?|[^\W\d_]+", re.sub(r"['\u2019](?:s\b)?", "", plain)))
 
 
 def akin(one: str, other: str) -> bool:

@@ -35,6 +35,8 @@ PERIOD = "In which period did Ana Lima write?"
         ("How many bells has it?", "It has 1,000 bells.", "It has 1000 bells of tin."),
         ("Who wrote 'Omoo'?", "Herman Melville wrote 'Omoo' at sea.", "Herman Melville wrote 'Omoo' in prison."),
         ("What gender is Bo Berg?", "Bo Berg is a man.", "Bo Berg is male."),
+        ("What is the job of Bo Berg's aunt?", "Bo Berg's aunt worked as a Baker.", "Bo Berg's aunt works as a baker."),
+        ("In which language does Bo Berg write?", "Bo Berg writes in English for the young.", "Bo Berg writes in English for the old."),
     ],
 )
 def test_the_same_answer_again_is_positive(question: str, positive: str, negative: str) -> None:

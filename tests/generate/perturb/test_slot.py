@@ -85,6 +85,7 @@ def refused(question: str, answer: str, **options: Any) -> str:
         ("Which planet has the ring?", "Saturn has it.", r"(?!Saturn)[A-Z]\w+ has it\."),
         ("Which river is the longest?", "The Nile is the longest.", "The (Seine|Danube) is the longest."),
         ("Which novel did Jo Hart write?", 'Her novel is "The Last Tide".', 'Her novel is "(Stones at Night|A Cold Harbour)".'),
+        ("In which language does she write?", "She writes in English.", r"She writes in (?!English)[A-Z][a-z]+\."),
         ("What gender is the author?", "The author is female.", r"The author is male\."),
         ("What is the profession of her father?", "Her father is a civil engineer.", r"Her father is a (?!civil)[a-z ]+\."),
         ("What is the job of her aunt?", "Her aunt is an optometrist.", r"Her aunt is an [aeio][a-z ]+\."),
