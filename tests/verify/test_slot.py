@@ -68,6 +68,7 @@ def test_another_value_in_its_place_is_negative(question: str, positive: str, ne
         ("When was Bo Berg born?", "Bo Berg was born in 1991.", "Bo Berg was born in May 1991."),
         ("When was Bo Berg born?", "Bo Berg was born in 1991.", "Ann Lee was born in 1991."),
         ("When was Bo Berg born?", "Bo Berg was born in 1991.", "Bo Berg won in 1995."),
+        ("When was Bo Berg born?", "Bo Berg was born in 1991.", "His dog was born in 1991."),
         ("When was Bo Berg born?", "Bo Berg was born about 1991.", "Bo Berg was born about 1992."),
         ("When was Bo Berg born?", "Bo Berg was born in 1991.", "The war, which many remember well to this day, broke out in 1991."),
         ("How many bells has it?", "It has over 40 bells.", "It has over 30 bells."),
