@@ -165,6 +165,8 @@ class Exported(NamedTuple):
 RELAXED = "relaxed"
 SHORTAGE = "shortage"  # in the evidence of a negative that was drawn for want of a better one
 WRITTEN = ("perturb.", "rewrite.", "respond.")  # families whose operators write a text instead of choosing one
+# Of those, the ones that put what is right for one anchor before another: it is no positive of all.
+EXCHANGING = ("perturb.slot", "perturb.options", "perturb.label")
 
 
 def drops(reasons: pl.Series, values: pl.Series | None = None, notes: pl.Series | None = None) -> pl.DataFrame:

@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from negforge.contract import WRITTEN, Declares
+from negforge.contract import EXCHANGING, WRITTEN, Declares
 from negforge.engine import NARROW_BYTES, Partitioner
 from negforge.records import Negatives, Over, Pairs
 from negforge.rng import U64, hash64, mix
@@ -64,7 +64,7 @@ def prepare(positives: Pairs, scratch: Path, max_memory: int, over: Over, genera
 
 
 def _wrote(operator: str) -> bool:
-    return operator.startswith(WRITTEN)
+    return operator.startswith(WRITTEN) and operator not in EXCHANGING
 
 
 def _keys_of(frame: pl.DataFrame, language: str, *, written: bool, chosen: bool) -> pl.DataFrame:

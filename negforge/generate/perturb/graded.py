@@ -1,0 +1,195 @@
+"""Replace some of a text's slots (dates, numbers, names, titles, countries), the more the less related: a grade from 4 down to 1.
+
+A text of n slots (from 2, the first 12) gives one row for each k: k slots replaced, each k holding those of the k before, in an order
+drawn for the row. `grade` is 5 - ceil(4 k / n): 5 would be the text itself, 1 has every slot replaced; the more edits the lower.
+Columns `grade`, `n_slots`, `n_corrupted` and `edits` (start, end, old, new in characters of `positive`, in their order; applied from
+the last to the first they give the negative). A stage takes what it wants from the one table: `filter where --keep "grade <= 1"`,
+then `grade != 3`, and so on.
+A row is labelled `negative` where every slot is replaced, or a date or number among them; `unknown` where only some of its names,
+countries or titles are, for another may be right too.
+Slots that are hedged, bounded, of a list, repeated, or labels (`page 5`, `Boeing 747`) stay, and are not counted. Refused, by
+reason: `few-slots`, `question`, `conditional`, `negated`, `no-value` (fewer than two slots have another value), `protected`, `too-long`.
+Paper: Aman et al., MMTG, 2022 (Aman-4-Real/MMTG: ratings 1 to 5, by stage); slots as in Maini et al., TOFU, 2024.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Annotated, Any, Literal
+
+import polars as pl
+from pydantic import Field
+
+from negforge import slots
+from negforge.contract import Chosen, Declares, Refusal
+from negforge.errors import InputError
+from negforge.records import Batches, Pairs, free_name
+from negforge.rng import Rng, blake
+
+DECLARES = Declares(
+    version=1,
+    scope="row",
+    reads=Pairs,
+    languages=("en",),
+    label="unknown",
+    opposition="contradiction",
+    evidence=("edit",),
+    verifiers=("equivalent", "known-positive"),
+)
+VERDICT = "verdict_graded"  # of no verifier: what the changed slots themselves say
+_POOL = 4096
+_MOST = 12
+_TURNS = 4  # times that the slots are gone through with other values
+_TRIES = 64
+_SURE = ("date", "year", "number", "word-number")
+_TAKEN = ("grade", "n_slots", "n_corrupted", "edits", VERDICT)
+_SCHEMA: dict[str, Any] = {
+    "id": pl.String,
+    "negative": pl.String,
+    "grade": pl.Int64,
+    "n_slots": pl.Int64,
+    "n_corrupted": pl.Int64,
+    "edits": pl.List(pl.Struct({"start": pl.Int64, "end": pl.Int64, "old": pl.String, "new": pl.String})),
+    VERDICT: pl.String,
+}
+_LABELLED = re.compile(
+    r"(?:[A-Z][\w'-]*|\b(?:page|pages|figure|type|phase|stage|grade|chapter|section|version|number|no\.|nr|part|step|route|room)) $"
+)
+_CONDITIONAL = re.compile(r"\b(?:if|unless|whether|suppose|assume|assuming|imagine|would)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class State:
+    """Names and titles of the data, by shape and number of words, sorted."""
+
+    pools: dict[str, tuple[str, ...]]
+
+
+def prepare(whole: Batches) -> State:
+    """Gather the names and titles of all positives: of more than 4,096 of a kind those with the least digests."""
+    found: dict[str, set[str]] = {}
+    for frame in whole(1 << 14):
+        for text in frame["positive"].drop_nulls():
+            for one in slots.every(text):
+                if one.shape in ("name", "title"):
+                    values = found.setdefault(_pool_of(one), set())
+                    values.add(one.text)
+                    if len(values) > 2 * _POOL:
+                        found[_pool_of(one)] = {*sorted(values, key=blake)[:_POOL]}
+    return State({kind: tuple(sorted(sorted(values, key=blake)[:_POOL])) for kind, values in sorted(found.items())})
+
+
+def _pool_of(slot: slots.Slot) -> str:
+    """A name's pool holds names of as many words: one word, two, or more."""
+    return f"name {min(3, len(slot.text.split()))}" if slot.shape == "name" else slot.shape
+
+
+def generate(
+    batch: Pairs,
+    state: State,
+    rng: Rng,
+    *,
+    protect: Annotated[str, Field(description="Leave slots alone that overlap a match of this regular expression.")] = r"(?!)",
+    first: Annotated[
+        Literal["near", "far"], Field(description="Which rows of a text come first: with one slot replaced, or with all.")
+    ] = "near",
+    num_negatives: int = 1,
+) -> Chosen:
+    """Texts with k of their n slots replaced, or why none.
+
+    batch: n rows of `id`, `positive`. Up to `num_negatives` rows each: k = 1, 2, ... n, or from n down, then again with other values.
+    Raises InputError where a column of the answer's is in the way.
+    """
+    if taken := next((name for name in _TAKEN if name in batch.frame.columns), None):
+        mend = f"pass --rename {taken}={free_name(taken)}"
+        raise InputError(f"column '{taken}' is in the way", "what is replaced is written there", mend)
+    protected = re.compile(protect)
+    rows: list[tuple[Any, ...]] = []
+    refusals: list[Refusal] = []
+    for row_id, text in zip(batch["id"], batch["positive"], strict=True):
+        found = _free(text or "", protected)
+        if isinstance(found, str):
+            if found:
+                refusals.append(Refusal(row_id, found))
+            continue
+        made = [*islice(_graded(row_id, text, found, state, rng, first), num_negatives)]
+        if not made:
+            refusals.append(Refusal(row_id, "no-value"))
+        rows += made
+    return Chosen(pl.DataFrame(rows, schema=_SCHEMA, orient="row"), refusals)
+
+
+def _free(text: str, protected: re.Pattern[str]) -> list[slots.Slot] | str:
+    """The slots of a text that may be replaced, or why it is refused; nothing where it has none at all."""
+    if len(text) > slots.LARGEST_TEXT:
+        return "too-long"
+    every = slots.every(text)
+    if not every:
+        return ""
+    if re.search(r"[?\u061f\uff1f]", text):
+        return "question"
+    if _CONDITIONAL.search(text):
+        return "conditional"
+    if slots.NEGATED.search(text):
+        return "negated"
+    spans = [match.span() for match in protected.finditer(text)]
+    spared = [one for one in every if any(start < one.end and one.start < end for start, end in spans)]
+    free = [one for one in every if one not in spared and not _fixed(one, text)]
+    if len(free) < 2:
+        return "protected" if spared and len(free) + len(spared) > 1 else "few-slots"
+    return free[:_MOST]
+
+
+def _fixed(slot: slots.Slot, text: str) -> bool:
+    """Whether a slot is left alone: for what stands beside it, or as the number of a thing with a name."""
+    if slots.refusal(slot, text) or (slot.shape in ("number", "word-number") and slots.hedged(slot, text)):
+        return True
+    return slot.shape == "number" and _LABELLED.search(text[max(0, slot.start - 24) : slot.start]) is not None
+
+
+def _graded(row_id: str, text: str, free: list[slots.Slot], state: State, rng: Rng, first: str) -> Iterator[tuple[Any, ...]]:
+    """Rows of a text, from one slot replaced to all of them, or from all to one; then the same with other values."""
+    said = f" {slots.folded(text)} "
+    values = {one: _values(one, text, said, state, iter(rng.stream(f"{row_id} {one.start}"))) for one in rng.shuffled(row_id, free)}
+    total = 0
+    for turn in range(_TURNS):
+        drawn = [(one, new) for one, left in values.items() if (new := next(left, None)) is not None]
+        total = total or len(drawn)
+        if len(drawn) < max(2, total):  # a grade says what share of all was replaced
+            return
+        counts = range(1, total + 1) if first == "near" else range(total, 0, -1)
+        for count in counts:
+            # Over the turns every slot comes to be the one that is replaced alone.
+            yield _row(row_id, text, (drawn[turn % total :] + drawn[: turn % total])[:count], total)
+
+
+def _row(row_id: str, text: str, edits: list[tuple[slots.Slot, str]], total: int) -> tuple[Any, ...]:
+    negative = text
+    for one, new in sorted(edits, reverse=True):
+        negative = negative[: one.start] + new + negative[one.end :]
+    written = [{"start": one.start, "end": one.end, "old": one.text, "new": new} for one, new in sorted(edits)]
+    sure = len(edits) == total or any(one.shape in _SURE for one, _ in edits)
+    return row_id, negative, 5 - -(-4 * len(edits) // total), total, len(edits), written, "negative" if sure else "unknown"
+
+
+def _values(slot: slots.Slot, text: str, said: str, state: State, bits: Iterator[int]) -> Iterator[str]:
+    """Other values of a slot, none that the text says already."""
+    made: Iterator[str]
+    if slot.shape in ("date", "year", "period"):
+        made = slots.changed_date(slot, bits)
+    elif slot.shape in ("number", "word-number"):
+        made = slots.changed_number(slot, bits, loose=False)
+    else:
+        made = (new for new in _others(slot, state, bits) if slots.article_fits(slot, text, new))
+    return (new for new in made if f" {slots.folded(new)} " not in said)
+
+
+def _others(slot: slots.Slot, state: State, bits: Iterator[int]) -> Iterator[str]:
+    values = [*(slots.CLOSED.get(slot.shape) or state.pools.get(_pool_of(slot), ()))]
+    for _ in range(min(_TRIES, len(values))):
+        new = values.pop(next(bits) % len(values))
+        if not slots.akin(slot.text, new):
+            yield new
