@@ -381,7 +381,7 @@ class _State:
             if number.role == "operand":
                 if number.equation not in done:
                     done.add(number.equation)
-                    self._equation(number.equation, pending[number.equation])
+                    self._equation(number.equation, pending[number.equation], known)
                 known.add(number.value)
             elif number.role == "answer":
                 if number is chain.answer:
@@ -396,7 +396,7 @@ class _State:
             else:
                 known.add(number.value)
 
-    def _equation(self, place: int, operands: list[Number]) -> None:
+    def _equation(self, place: int, operands: list[Number], known: set[Fraction]) -> None:
         equation = self.chain.equations[place]
         changed = False
         for number in operands:
@@ -405,6 +405,9 @@ class _State:
                 self.write(number, self.new_of[number.value])
                 changed = True
         if not changed:
+            own = {number.value for number in operands if number.value.denominator == 1} - {Fraction(0), Fraction(1), Fraction(100)}
+            if own - known - self.given - self.implied:
+                raise Refused("unexplained")
             return
         if not equation.exact:
             raise Refused("inexact")

@@ -114,8 +114,9 @@ def generate(
         question = anchor if anchor is not None and anchor != text else ""
         made: list[dict[str, object]] = []
         reasons: Counter[str] = Counter()
-        open_sites = [at for at, one in enumerate(chain.equations) if not guarded.search(text[one.segment :].partition("\n")[0])]
-        if not open_sites:
+        sums = [(at, one) for at, one in enumerate(chain.equations) if len(one.operands) > 1]
+        open_sites = [at for at, one in sums if not guarded.search(text[one.segment :].partition("\n")[0])]
+        if sums and not open_sites:
             refusals.append(Refusal(row_id, "protected"))
             continue
         given = chains.values_of(question)

@@ -144,8 +144,9 @@ def test_what_is_refused(text: str, question: str, expected: str) -> None:
 def test_what_cancels_out_is_refused() -> None:
     """A step that the answer does not hang on leaves it as it was."""
     text = "He has 5 + 6 = <<5+6=11>>11 cats.\nHe has 20 - 3 = <<20-3=17>>17 dogs.\n#### 17"
-    assert not [one for one in texts(text) if "#### 17" in one]
-    assert reason(text, protect="dogs") == "answer-stays"
+    question = "5 black cats, 6 white ones, 20 dogs of which 3 leave"
+    assert not [one for one in texts(text, question) if "#### 17" in one]
+    assert reason(text, question, protect="dogs") == "answer-stays"
     assert reason(text, protect="dogs|cats") == "protected"
     assert reason("nothing = nothing 5 = 6") == ""
 
@@ -234,6 +235,7 @@ def test_real_solutions(real_data: Path) -> None:
         "answer-stays",
         "inexact",
         "no-change",
+        "no-fault",
     }
     both = found.rows.join(frame, on="id")
     assert {*math.verify(Negatives(both.select("positive", "negative")), answer=None, symbolic=False, language="en")} == {"negative"}
