@@ -25,6 +25,7 @@ _OURS = (ImportError, OSError, MemoryError, KeyboardInterrupt, RecursionError)
 _LONGEST_WITNESS = 400
 _SECONDS_A_CALL = 0.3
 _MOST_INPUTS = 300
+_REAL = re.compile(r"(?<![\w.])[0-9]+\.[0-9]+(?:e[+-]?[0-9]+)?(?![\w.])")
 _FILE = "<candidate>"
 
 
@@ -103,23 +104,27 @@ def _named(error: BaseException) -> str:
 # -- two programs side by side -----------------------------------------------------------------------------------------
 
 
-def witness(one: str, other: str, function: str) -> str:
-    """An input on which a function of two programs differs, with both answers; empty where none was found.
+def witness(one: str, other: str, function: str) -> str | None:
+    """An input on which a function of two programs differs, with both answers; empty where none was found, None where none is answered.
 
     Only inputs that the first one answers, twice alike, count, and no answer that shows an address or does not come in time.
     """
     first, second = (_function(code, function) for code in (one, other))
-    if first is None or second is None:
+    if first is None:
+        return None
+    if second is None:
         return ""
+    answered = False
     for arguments in _inputs(first):
         told = _outcome(first, arguments)
         if told is None or told[0] == "raises" or _outcome(first, arguments) != told:
             continue
+        answered = True
         differs = _outcome(second, arguments)
         if differs is not None and differs != told and _outcome(second, arguments) == differs:
             shown = ", ".join(map(repr, arguments))
-            return f"{function}({shown}): {_shown(told)}, not {_shown(differs)}"[:_LONGEST_WITNESS]
-    return ""
+            return f"{function}({shown}) {_shown(told)}; changed, it {_shown(differs)}"[:_LONGEST_WITNESS]
+    return "" if answered else None
 
 
 def _function(code: str, name: str) -> FunctionType | None:
@@ -185,10 +190,11 @@ def _outcome(function: Callable[..., Any], arguments: Sequence[Any]) -> tuple[st
             value = function(*given)
             if hasattr(value, "__next__"):
                 value = list(itertools.islice(value, 100))
-            shown = repr((value, given, out.getvalue()))
+            # Digits that hang on the order of operations are no difference.
+            shown = _REAL.sub(lambda match: f"{float(match[0]):.9g}", _seen(value, given, out.getvalue(), arguments))
     except _Late:
         return None
-    except _OURS:
+    except (*_OURS, NameError):  # a name that the rest of its file would have
         return None
     except BaseException as error:  # noqa: BLE001 - what it raises is what it does
         return "raises", type(error).__name__
@@ -197,6 +203,12 @@ def _outcome(function: Callable[..., Any], arguments: Sequence[Any]) -> tuple[st
     return None if " at 0x" in shown or len(shown) > 1 << 16 else ("gives", shown)
 
 
+def _seen(value: Any, given: list[Any], printed: str, arguments: Sequence[Any]) -> str:
+    """An answer, with what was printed and what became of the arguments, where anything did."""
+    changed = repr(given) != repr(list(arguments))
+    return repr(value) + (f" and leaves {given!r}" if changed else "") + (f" and prints {printed!r}" if printed else "")
+
+
 def _shown(outcome: tuple[str, str]) -> str:
     kind, told = outcome
-    return f"raises {told}" if kind == "raises" else told[1:].partition(", [")[0] if told.startswith("(") else told
+    return f"raises {told}" if kind == "raises" else f"gives {told}"

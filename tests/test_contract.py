@@ -21,7 +21,10 @@ MODEL = static_model(Path(tempfile.mkdtemp(prefix="negforge-test-model-")))
 atexit.register(shutil.rmtree, MODEL, ignore_errors=True)
 
 # What some operators have something to do in, and the sample has not.
-TEXTS = ("She sold 48 / 2 = 24 clips in May, and 48 + 24 = 72 altogether.",)
+TEXTS = (
+    "She sold 48 / 2 = 24 clips in May, and 48 + 24 = 72 altogether.",
+    "def larger(one, other):\n    return one if one > other else other + 0\n",
+)
 TestLaws = laws_of(*(one.title for one in EVERY), texts=TEXTS, options={"model": str(MODEL), "reranker": Reranking().spec})
 
 
