@@ -118,7 +118,9 @@ def candidates(operator: Operator, made: Any, key: str) -> None:
 
 
 def verdicts(operator: Operator, answer: Any, rows: int) -> pl.Series:
-    """A verifier's answer: a verdict a row."""
+    """A verifier's answer: a verdict a row. It may be the column `verdict` of a frame, whose other columns go beside it."""
+    if isinstance(answer, pl.DataFrame) and "verdict" in answer.columns:
+        answer = answer["verdict"]
     if not isinstance(answer, pl.Series) or len(answer) != rows:
         wrong(
             operator,

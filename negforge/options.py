@@ -71,6 +71,9 @@ class Settings(pydantic.BaseModel):
     ] = "short"
     language: Annotated[str, Field(description="Language of the texts, for number words; `code` compares case and signs exactly.")] = "en"
     verify: Annotated[bool, Field(description="Run the free verifiers the operator declares; switching them off is recorded.")] = True
+    allow_exec: Annotated[bool, Field(description="Run code that stands in the data, in processes that are killed at their limits.")] = (
+        False
+    )
     round: Annotated[
         str | None,
         Field(
@@ -122,6 +125,8 @@ def settings_of(operator: Operator) -> tuple[str, ...]:
     mines = operator.verb == "generate" and operator.declared.get("scope") == "anchor" and "corpus" in operator.sides
     if mines and operator.declared.get("draws", True):
         names = (*names[:1], "when_short", *names[1:])
+    if operator.declared.get("cost") == "exec":
+        names = ("allow_exec", *names)
     if "rng" in operator.parameters and "seed" not in names:
         names = ("seed", *names)
     return (*names, *(name for name in Settings.model_fields if name in operator.parameters and name not in names))
@@ -258,6 +263,8 @@ def check(operator: Operator, given: Mapping[str, Any]) -> tuple[dict[str, Any],
 def _apart(operator: Operator, given: Mapping[str, Any]) -> Iterator[UsageError]:
     """What is wrong with which options are given, each by itself being right."""
     shapes = _shapes(model_of(operator))
+    if operator.declared.get("cost") == "exec" and given.get("allow_exec") is not True:
+        yield UsageError(f"{operator.title} runs code that stands in the data", mend="say --allow-exec if that may be")
     some = operator.declared.get("any_of", ())
     if some and all(given.get(name) is None for name in some):
         flags = listed(f"--{name.replace('_', '-')}" for name in some)

@@ -768,6 +768,8 @@ def map_batch(prepared: Prepared, frame: pl.DataFrame) -> tuple[pl.DataFrame, Co
         made, counts = frame, Counts(seen=frame.height, kept=frame.height)
         if operator.verb == "verify":
             name = column_of(operator.name)
+            if isinstance(answer, pl.DataFrame):
+                made = frame = frame.with_columns(answer.drop("verdict", strict=False).get_columns())
             answer = answers.verdicts(operator, answer, frame.height)
             verdict = standing(name, frame[name], answer) if name in frame.columns else answer.alias(name)
             made = _verified(prepared, frame.with_columns(verdict), counts)

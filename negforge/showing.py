@@ -179,6 +179,7 @@ def example(operator: Operator) -> str:
     for name in operator.declared.get("any_of", ())[:1]:
         words.append(f"--{name.replace('_', '-')} {_plausible(shapes[name])}")
     words += ["-n 4"] if operator.verb == "generate" else []
+    words += ["--allow-exec"] if operator.declared.get("cost") == "exec" else []
     makes = operator.makes
     if makes is None:
         form = next(iter(operator.declared.get("formats", ())), "parquet")

@@ -20,9 +20,14 @@ EVERY = registry.every_operator()
 MODEL = static_model(Path(tempfile.mkdtemp(prefix="negforge-test-model-")))
 atexit.register(shutil.rmtree, MODEL, ignore_errors=True)
 
-# What some operators find something to do in, and the sample has none of.
-TEXTS = ("Which of them is the longest river? (A) the Rhine (B) the Danube (C) the Elbe Answer: B",)
-
+# What some operators have something to do in, and the sample has not.
+TEXTS = (
+    "Which of them is the longest river? (A) the Rhine (B) the Danube (C) the Elbe Answer: B",
+    "She sold 48 / 2 = 24 clips in May, and 48 + 24 = 72 altogether.",
+    "def larger(one, other):
+    return one if one > other else other + 0
+",
+)
 TestLaws = laws_of(*(one.title for one in EVERY), texts=TEXTS, options={"model": str(MODEL), "reranker": Reranking().spec})
 
 

@@ -127,6 +127,8 @@ class Laws:
         for name in operator.declared.get("any_of", ())[:1]:
             shape = plain_shape(schema["properties"][name])
             found[name] = shape.get("examples", [shape.get("minimum", 1)])[0]
+        if operator.declared.get("cost") == "exec":
+            found["allow_exec"] = True
         return {**found, **{name: value for name, value in self.options.items() if name in operator.options()}}
 
     def scored(self, operator: Operator, negatives: pl.DataFrame) -> pl.DataFrame:
@@ -145,6 +147,7 @@ class Laws:
     def pairs(cls) -> pl.DataFrame:
         """The sample's question-answer pairs, some questions with two, and the author's texts. Answers are the numbers, if any."""
         sample = pl.read_ndjson(SAMPLE / "pairs.jsonl").with_columns(pl.col("positive").str.extract_all("[0-9]+").alias("answers"))
+        sample = sample.with_columns(pl.lit("assert True").alias("tests"))
         own = [
             {"id": f"own-{place}", "anchor_id": f"own-{place}", "anchor": f"Of what is text {place}?", "positive": text, "topic": "own"}
             for place, text in enumerate(cls.texts)
