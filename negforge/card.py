@@ -172,6 +172,7 @@ def _flags(stage: dict[str, Any], *, named: bool) -> list[str]:
             found.append(f"{flag} {name.upper() if named else value[:8]}")
         elif value is not None:
             found += [f"{flag} {shlex.quote(_text(one))}" for one in (value if isinstance(value, list) else [value])]
+    found += ["--below-bar"] if stage.get("below_bar") else []
     return [*found, *(["--no-verify"] if stage.get("verifiers") == [] else [])]
 
 

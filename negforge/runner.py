@@ -415,6 +415,7 @@ class _Run:
             **({"rename": self.settings.rename} if self.settings.rename else {}),
             **({"round": self.settings.round} if self.settings.round else {}),
             **({"promote": True} if self.settings.promote else {}),
+            **({"below_bar": True} if self.settings.below_bar else {}),
             **({"explained": words} if (words := explained(self.operator, self.stage.options)) else {}),
             **more,
             **self._third_party(more.get("verifiers", [])),
