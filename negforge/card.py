@@ -190,6 +190,23 @@ def _counts(manifest: dict[str, Any]) -> list[str]:
     )
     if contents.get("drops"):
         lines += ["", *_table(["dropped by", "reason", "rows"], _counted(contents["drops"], ["by", "reason"]))]
+    if told := contents.get("giveaway"):
+        lines += [
+            "",
+            "How many of a sample's negatives a model tells from their positives without the anchor, by one thing alone; 0.5 is chance:",
+            "",
+            *_table(
+                ["operator", "rows", "length", "words", "cue words"],
+                [
+                    [
+                        _code(_text(one.get("operator", "all"))),
+                        f"{one['rows']:,}",
+                        *(f"{one[name]:.2f}" for name in ("length", "words", "cues")),
+                    ]
+                    for one in told
+                ],
+            ),
+        ]
     return lines
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from negforge.auditing import audited_words
 from negforge.errors import UsageError
+from negforge.giveaway import in_words
 from negforge.options import declared_options, json_schema, metavar, plain_shape
 from negforge.prepared import explained
 from negforge.registry import Operator
@@ -57,6 +58,7 @@ def _contents(contents: dict[str, Any]) -> Iterator[str]:
         for one in contents.get(name, []):
             found.setdefault(one[by], {})[one[what]] = one["rows"]
         yield from (f"{words} {operator}: {reasons(counts)}" for operator, counts in found.items())
+    yield from (f"told from their positives (chance is 0.5) {in_words(one)}" for one in contents.get("giveaway", []))
 
 
 def croissant_of(path: Path, manifest: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Score how much a row's words give it away: the n-gram of the negative that stands far more in negatives than in positives.
 
 Of each n-gram of one to three words it is counted in how many rows the negative has it and the positive has not, and the other way
-round. Its log-odds are log((n + 1) / (p + 1)); a trigger is one whose log-odds stay above 0 after 3 standard deviations are taken off.
+round. Its log odds are log((n + 1) / (p + 1)); a trigger is one whose log odds stay above 0 after 3 standard deviations are taken off.
 - `score_trigger`: the largest such lower bound among the n-grams that the negative alone has; `score_trigger_positive`: the same among
   those that the positive alone has. Null where there are none.
 - `trigger_ngram`: that n-gram of the negative.
@@ -11,7 +11,7 @@ name the table's worst. `filter where --keep "score_trigger < 0"` drops such row
 deviations leave some chance findings in tables of many words; their bounds are near 0. Counts lie on disk. Rows that share a text count
 each for itself.
 Paper: Bagdasaryan and Shmatikov, Spinning Language Models, 2022 (an audit for trigger words); Monroe et al., Fightin' Words, 2008
-(log-odds with a prior, told by their deviation).
+(log odds with a prior, told by their deviation).
 """
 
 from __future__ import annotations
