@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 from negforge.errors import InputError, NegforgeError, StorageError, UsageError
 
 if TYPE_CHECKING:
-    from negforge.api import Result, calibrate, check, diff, log, merge, run, show
+    from negforge.api import Result, audit, calibrate, check, diff, log, merge, run, show
+    from negforge.auditing import Audit
     from negforge.calibrating import Calibration
     from negforge.checking import Checked
     from negforge.comparing import Difference
 
 __version__ = "0.1.0"
 __all__ = [
+    "Audit",
     "Calibration",
     "Checked",
     "Difference",
@@ -22,6 +24,7 @@ __all__ = [
     "Result",
     "StorageError",
     "UsageError",
+    "audit",
     "calibrate",
     "check",
     "diff",

@@ -9,7 +9,8 @@ from typing import Any
 
 import polars as pl
 
-from negforge import calibrating, checking, comparing, looking, merging
+from negforge import auditing, calibrating, checking, comparing, looking, merging
+from negforge.auditing import Audit
 from negforge.calibrating import Calibration
 from negforge.checking import Checked
 from negforge.comparing import Difference
@@ -167,6 +168,36 @@ def calibrate(
         reference=reference,
         qrels=_plain(qrels),
         known=_plain(known),
+        language=language,
+        max_memory=settings.max_memory,
+    )
+
+
+def audit(
+    operator: str,
+    table: Given | None = None,
+    *,
+    labels: Named,
+    anchor: str | None = None,
+    positive: str = "positive",
+    negative: str = "negative",
+    valid: str = "valid",
+    at_least: float | None = None,
+    by: str | None = None,
+    language: str = "en",
+    max_memory: int | str | None = None,
+) -> Audit:
+    """How many of a generator's judged negatives are valid, or how far people agree with a verifier, with Wilson's intervals.
+
+    table: negatives, to find the judged rows in. labels: a judged sample, or for a verifier a table of texts and votes, whose columns
+    the other options name. Nothing is written.
+    """
+    settings = settings_given("the call", max_memory=max_memory)
+    return auditing.audit(
+        operator,
+        _plain(table),
+        labels=_plain(labels),
+        columns=auditing.Columns(anchor, positive, negative, valid, at_least, by),
         language=language,
         max_memory=settings.max_memory,
     )

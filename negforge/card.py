@@ -172,6 +172,7 @@ def _flags(stage: dict[str, Any], *, named: bool) -> list[str]:
             found.append(f"{flag} {name.upper() if named else value[:8]}")
         elif value is not None:
             found += [f"{flag} {shlex.quote(_text(one))}" for one in (value if isinstance(value, list) else [value])]
+    found += ["--below-bar"] if stage.get("below_bar") else []
     return [*found, *(["--no-verify"] if stage.get("verifiers") == [] else [])]
 
 
@@ -189,6 +190,23 @@ def _counts(manifest: dict[str, Any]) -> list[str]:
     )
     if contents.get("drops"):
         lines += ["", *_table(["dropped by", "reason", "rows"], _counted(contents["drops"], ["by", "reason"]))]
+    if told := contents.get("giveaway"):
+        lines += [
+            "",
+            "How many of a sample's negatives a model tells from their positives without the anchor, by one thing alone; 0.5 is chance:",
+            "",
+            *_table(
+                ["operator", "rows", "length", "words", "cue words"],
+                [
+                    [
+                        _code(_text(one.get("operator", "all"))),
+                        f"{one['rows']:,}",
+                        *(f"{one[name]:.2f}" for name in ("length", "words", "cues")),
+                    ]
+                    for one in told
+                ],
+            ),
+        ]
     return lines
 
 

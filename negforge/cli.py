@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from negforge import __version__, plugins, registry
+from negforge.cli_audit import audit
 from negforge.commands import FORMATS, GENERAL, SETTINGS, Command, Group, Root, keys, verb_group, versions
 from negforge.errors import OptionError, UsageError, did_you_mean, listed, together
 from negforge.exits import interruptible, say, whole_streams
@@ -317,6 +318,9 @@ def diff(
     found = compare(before, after, rows=rows, max_memory=memory, show_progress=drawable(sys.stderr) and not quiet)
     sys.stdout.write(document(found.document()) if json_ else printed(found.lines()))
     return int(exit_code and not found.equal)
+
+
+app.command("audit", cls=Command, context_settings=SETTINGS)(audit)
 
 
 @app.command(cls=Command, context_settings=SETTINGS)

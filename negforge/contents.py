@@ -1,4 +1,4 @@
-"""What a version holds, for its card: counts by operator, label, evidence and reason, and a few rows to look at.
+"""What a version holds, for its card: counts by operator, label, evidence and reason, what gives it away, and rows to look at.
 
 Gathered batch by batch, whatever their order, in memory that does not grow with rows.
 """
@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from negforge import rng
+from negforge import giveaway, rng
 from negforge.records import Kind
 
 _MOST_KEYS = 10_000  # names in a column of counts; with more of them it is no such column
@@ -18,16 +18,18 @@ _MOST_OPERATORS = 8  # that rows are shown of
 _SHOWN = 3
 _TEXT_CHARACTERS = 300
 _TEXTS = ("anchor", "positive", "negative", "prompt", "response", "chosen", "rejected", "head", "relation", "tail", "title", "text", "name")
+_JUDGED = ("id", "anchor_id", "operator", "positive", "negative")  # what a look at give-aways takes
 _COUNTED = {"labels": ("operator", "label"), "evidence": ("evidence",), "drops": ("by", "reason")}
 
 
 class Contents:
-    """Counts of all rows, and of each operator's published rows those whose ids have the smallest hashes."""
+    """Counts of all rows, of each operator's published rows those whose ids have the smallest hashes, and a sample of all."""
 
     def __init__(self, kind: Kind) -> None:
         self._kind = kind
         self._counts: dict[str, Counter[tuple[str, ...]]] = {name: Counter() for name in _COUNTED}
         self._first: pl.DataFrame | None = None
+        self._sample = giveaway.Sample()
 
     def add(self, kept: pl.DataFrame, published: pl.DataFrame) -> None:
         """Take rows that were kept, and those of them that are published."""
@@ -36,6 +38,8 @@ class Contents:
             if kept.schema.get("evidence") == pl.List(pl.String):
                 self._count("evidence", published.select(pl.col("evidence").explode(empty_as_null=False)).drop_nulls())
         self._choose(published)
+        if {*_JUDGED} <= {*published.columns} and all(published.schema[name] == pl.String for name in _JUDGED):
+            self._sample.add(published.filter(pl.col("label") == "negative") if "label" in published.columns else published)
 
     def add_dropped(self, dropped: pl.DataFrame) -> None:
         """Take rows that were dropped."""
@@ -73,6 +77,8 @@ class Contents:
             if counts and len(counts) <= _MOST_KEYS:
                 ordered = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
                 found[name] = [{**dict(zip(columns, key, strict=True)), "rows": rows} for key, rows in ordered]
+        if told := giveaway.report(self._sample.frame()):
+            found["giveaway"] = told
         if self._first is not None:
             turn = pl.int_range(pl.len()).over("__operator")
             shown = self._first.with_columns(turn.alias("__turn")).sort("__turn", "__operator", maintain_order=True)

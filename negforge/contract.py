@@ -36,6 +36,8 @@ class Declares:
     fits: of a stage that takes its thresholds from the rows it sees: over what it kept they are others, and it may drop more.
     draws: of a miner of a corpus: whether what it leaves open may be drawn from it at random.
     least_rows: of a batch, where a call costs much by itself, such as a pass over a corpus.
+    bar: share of its negatives that a generator must show to be valid, on judged rows; 0 where none is stated. below: of an operator
+    that is off unless `below_bar` is asked for: why, and by what figures, in a sentence.
     formats: of an exporter whose trainer reads only some forms of file: these, the first its example's. `layouts` are those of each
     value of its option `layout`, where they differ. A .json is one array of the rows, or what `document` says, with {rows} and
     {corpus}, the folder of the texts that they name, in their places. beside: what else lies in that folder, files by name; the
@@ -65,6 +67,8 @@ class Declares:
     formats: tuple[str, ...] = ()
     least_rows: int = 1
     draws: bool = True
+    bar: float = 0.0
+    below: str = ""
     layouts: dict[str, tuple[str, ...]] = field(default_factory=dict)
     document: str = "{rows}"
     beside: dict[str, str] = field(default_factory=dict)
@@ -88,6 +92,10 @@ class Declares:
             value = getattr(self, name)
             if not isinstance(value, tuple) or not all(isinstance(one, str) for one in value):
                 yield f"{name} {value!r}, which is no tuple of texts", f'write {name}=("one",), with the comma'
+        if isinstance(self.bar, bool) or not isinstance(self.bar, int | float) or not 0 <= self.bar <= 1:
+            yield f"bar {self.bar!r}, which is no share", "write a share from 0 to 1, such as bar=0.97"
+        if not isinstance(self.below, str) or (self.below and not self.bar):
+            yield f"below {self.below!r} without a bar that it is below of", 'write bar=0.95, below="why, and by what figures."'
         for one in self.proves if isinstance(self.proves, tuple) else ():
             if one not in get_args(Verdict):
                 yield f"that it proves {one!r}, which is no verdict", f"verdicts: {listed(get_args(Verdict))}"

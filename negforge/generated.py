@@ -1,4 +1,4 @@
-"""Writes what is generated from the code: the JSON Schemas in `schemas/` and the operator table in README.md."""
+"""Writes what is generated from the code: the JSON Schemas in `schemas/`, the operator table in README.md, and what judged samples say."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import sys
 from pathlib import Path
 
+from negforge.auditing import SHIPPED, audited
 from negforge.pipeline import json_schema
 from negforge.records import KINDS
 from negforge.registry import our_operators
@@ -33,6 +34,7 @@ def main(root: Path) -> None:
     """Write the files that changed."""
     wanted = {root / "schemas" / name: text for name, text in schemas().items()}
     wanted[root / "README.md"] = with_operator_table((root / "README.md").read_text(encoding="utf-8"))
+    wanted[root / "negforge" / SHIPPED] = json.dumps(audited(root / "tests" / "judged"), indent=1, ensure_ascii=False) + "\n"
     for path, text in wanted.items():
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")

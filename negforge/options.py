@@ -74,6 +74,9 @@ class Settings(pydantic.BaseModel):
     allow_exec: Annotated[bool, Field(description="Run code that stands in the data, in processes that are killed at their limits.")] = (
         False
     )
+    below_bar: Annotated[
+        bool, Field(description="Run an operator that is off since too few of its negatives were found valid; recorded.")
+    ] = False
     round: Annotated[
         str | None,
         Field(
@@ -127,6 +130,8 @@ def settings_of(operator: Operator) -> tuple[str, ...]:
         names = (*names[:1], "when_short", *names[1:])
     if operator.declared.get("cost") == "exec":
         names = ("allow_exec", *names)
+    if operator.declared.get("below"):
+        names = (*names, "below_bar")
     if "rng" in operator.parameters and "seed" not in names:
         names = ("seed", *names)
     return (*names, *(name for name in Settings.model_fields if name in operator.parameters and name not in names))
@@ -275,6 +280,13 @@ def _apart(operator: Operator, given: Mapping[str, Any]) -> Iterator[UsageError]
         and not (given.get("verify", True) and operator.declared.get("verifiers"))
     ):
         yield OptionError("promote", "means nothing where nothing is verified", operator.title, "leave it out, or verify")
+    if operator.declared.get("below") and given.get("below_bar") is not True:
+        yield OptionError(
+            "below-bar",
+            f"is needed: {operator.title} is off by default. {operator.declared['below']}",
+            f"its bar is {operator.declared['bar']:g} of its negatives valid",
+            "pass --below-bar (below_bar = true in a pipeline file) to run it all the same",
+        )
     for name, other in operator.declared.get("needs", {}).items():
         if given.get(name) is not None and given.get(other) is None:
             yield OptionError(name, f"means nothing without --{other.replace('_', '-')}", operator.title, _help(other, shapes[other]))

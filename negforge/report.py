@@ -233,6 +233,7 @@ class Report:
             )
         if self.stage.startswith("export ") and not self.outcome.rows:
             lines.append(self._nothing())
+        lines += self._given_away()
         lines.append(self._place())
         if not self._passes:
             lines.append(f"rows_digest {self.outcome.digests['rows_digest']}")
@@ -246,6 +247,15 @@ class Report:
         line += f": {reasons(here)}" if here else ""
         before = counts["dropped"].get("before", 0)
         return line + (f"; dropped before {before:,}" if before else "") + " (rows)"
+
+    def _given_away(self) -> list[str]:
+        """How well text alone tells the sides of the version that was written, for each operator."""
+        if self.outcome.version is None or self.skipped:
+            return []
+        from negforge.giveaway import in_words
+
+        told = _published(self.outcome).get("contents", {}).get("giveaway", [])
+        return [f"told from their positives (chance is 0.5) {in_words(one)}" for one in told if "operator" in one]
 
     def _nothing(self) -> str:
         """Why an export has no row: what was dropped here, by reason, or nothing came in."""

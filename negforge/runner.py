@@ -317,6 +317,7 @@ class _Run:
             return EXPORT, False, self._export(table)
         prepared = self._prepare(table)
         self._record(prepared.record)
+        self._tell(prepared)
         if scope == "table":
             return table.kind, table.clustered, self._table(table, prepared)
         return table.kind, self._by_anchor or table.clustered, self._map(table, prepared)
@@ -415,10 +416,16 @@ class _Run:
             **({"rename": self.settings.rename} if self.settings.rename else {}),
             **({"round": self.settings.round} if self.settings.round else {}),
             **({"promote": True} if self.settings.promote else {}),
+            **({"below_bar": True} if self.settings.below_bar else {}),
             **({"explained": words} if (words := explained(self.operator, self.stage.options)) else {}),
             **more,
             **self._third_party(more.get("verifiers", [])),
         }
+
+    def _tell(self, prepared: Prepared) -> None:
+        """Record what only the run can tell, such as a measured recall; no part of a row."""
+        if found := getattr(prepared.state, "explained", {}):
+            self.entry["explained"] = {**self.entry.get("explained", {}), **found}
 
     def _third_party(self, verifiers: Sequence[str]) -> dict[str, Any]:
         """Where the operators of this stage come from that are not ours. No part of a row: its id holds declared versions alone."""
@@ -553,8 +560,7 @@ class _Run:
             options = check(verifier, {})[0]
             verifiers.append(self._prepared(verifier, options, sides, f"verify-{name}", generator=self.operator.name))
         self._record(generator.record, verifiers=list(names))
-        if found := getattr(generator.state, "explained", {}):  # what only the run can tell, such as a measured recall; no part of a row
-            self.entry["explained"] = {**self.entry.get("explained", {}), **found}
+        self._tell(generator)
         work = functools.partial(generate_batch, Generation(generator, tuple(verifiers)))
         source = limited(table, self.settings.limit)
         yield from self._mapped(work, source, self._rows_a_batch(self.settings.num_negatives))

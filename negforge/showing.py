@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from negforge.auditing import audited_words
 from negforge.errors import UsageError
+from negforge.giveaway import in_words
 from negforge.options import declared_options, json_schema, metavar, plain_shape
 from negforge.prepared import explained
 from negforge.registry import Operator
@@ -56,6 +58,7 @@ def _contents(contents: dict[str, Any]) -> Iterator[str]:
         for one in contents.get(name, []):
             found.setdefault(one[by], {})[one[what]] = one["rows"]
         yield from (f"{words} {operator}: {reasons(counts)}" for operator, counts in found.items())
+    yield from (f"told from their positives (chance is 0.5) {in_words(one)}" for one in contents.get("giveaway", []))
 
 
 def croissant_of(path: Path, manifest: dict[str, Any]) -> dict[str, Any]:
@@ -162,6 +165,9 @@ def facts(operator: Operator) -> list[tuple[str, str]]:
             found.append(
                 (title, ", ".join(f"{name} {one}" for name, one in value.items()) if isinstance(value, dict) else ", ".join(value))
             )
+    found += [("Bar", f"{declared['bar']:g} of its negatives valid")] if declared.get("bar") else []
+    found += [("Audited", words)] if (words := audited_words(operator)) else []
+    found += [("Off by default", f"{declared['below']} --below-bar runs it.")] if declared.get("below") else []
     cost = {"model": "calls a model", "exec": "executes data: needs --allow-exec"}.get(str(declared.get("cost")))
     return [*found, *([("Cost", cost)] if cost else []), ("Version", str(declared["version"]))]
 
@@ -178,6 +184,7 @@ def example(operator: Operator) -> str:
             words.append(f"--{name.replace('_', '-')} {_plausible(shapes[name])}")
     for name in operator.declared.get("any_of", ())[:1]:
         words.append(f"--{name.replace('_', '-')} {_plausible(shapes[name])}")
+    words += ["--below-bar"] if operator.declared.get("below") else []
     words += ["-n 4"] if operator.verb == "generate" else []
     words += ["--allow-exec"] if operator.declared.get("cost") == "exec" else []
     makes = operator.makes

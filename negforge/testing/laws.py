@@ -124,6 +124,8 @@ class Laws:
                 usual = shape.get("minimum", 1) if shape.get("type") == "integer" else shape.get("enum", ["x"])[0]
                 items = plain_shape(shape.get("items", {})).get("examples") if shape.get("type") == "array" else None
                 found[name] = items[:1] if items else shape.get("examples", [usual])[0]
+        if operator.declared.get("below"):
+            found["below_bar"] = True
         for name in operator.declared.get("any_of", ())[:1]:
             shape = plain_shape(schema["properties"][name])
             found[name] = shape.get("examples", [shape.get("minimum", 1)])[0]

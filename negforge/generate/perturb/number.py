@@ -41,6 +41,7 @@ DECLARES = Declares(
     evidence=("edit",),
     verifiers=("equivalent", "known-positive"),
     candidates=r"[0-9]",
+    bar=0.97,
 )
 
 _SITES = 8  # numbers of one text that are tried at most
