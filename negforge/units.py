@@ -100,8 +100,8 @@ time        clock    86400             +-                       day
 time        clock    604800            +-                       week
 time        calendar 2629746           +-                       month
 time        calendar 31556952          +yr,yrs                  year
-time        calendar 315569520         +-                       decade
-time        calendar 3155695200        +-                       century
+time        calendar 315569520         -                        decade
+time        calendar 3155695200        -                        century
 speed       si       1                 +m/s                     meter per second,metre per second
 speed       si       5/18              +km/h,kmh,kph,kmph       kilometer per hour,kilometre per hour,kilometer an hour,kilometre an hour
 speed       si       0.44704           +mph                     mile per hour,mile an hour
@@ -123,7 +123,7 @@ energy      si       1                 +J                       joule
 energy      si       1000              +kJ                      kilojoule
 energy      si       1000000           MJ                       megajoule
 energy      si       3600              Wh                       watt-hour,watt hour
-energy      si       3600000           +kWh                     kilowatt-hour,kilowatt hour
+energy      si       3600000           kWh                      kilowatt-hour,kilowatt hour
 energy      si       3600000000        MWh                      megawatt-hour,megawatt hour
 energy      si       3600000000000     GWh                      gigawatt-hour,gigawatt hour
 energy      food     4184              kcal                     kilocalorie
