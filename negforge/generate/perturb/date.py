@@ -24,6 +24,7 @@ from typing import Annotated, NamedTuple
 from pydantic import Field
 
 from negforge.contract import Declares, Edit, Refusal
+from negforge.months import EVERY_NAME, LANGUAGES, NAMES, NUMBER
 from negforge.quantities import SENTENCE_END, bearing, cues_of, word_set
 from negforge.records import Pairs
 from negforge.rng import Rng
@@ -47,25 +48,9 @@ _SITES = 8  # times of one text that are tried at most
 _TRIES = 24
 _GOLDEN, _MASK = 0x9E3779B97F4A7C15, (1 << 64) - 1
 _FIRST_YEAR, _LAST_YEAR = 1000, 2025
-# Names of the months by language, in the order in which an unclear one (`mai`) is looked for after the language of the text.
-_MONTHS = {
-    "en": "january february march april may june july august september october november december",
-    "short": "jan feb mar apr may jun jul aug sep oct nov dec",
-    "de": "januar februar m\u00e4rz april mai juni juli august september oktober november dezember",
-    "no": "januar februar mars april mai juni juli august september oktober november desember",
-    "nl": "januari februari maart april mei juni juli augustus september oktober november december",
-    "fr": "janvier f\u00e9vrier mars avril mai juin juillet ao\u00fbt septembre octobre novembre d\u00e9cembre",
-    "es": "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre",
-    "it": "gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre",
-    "pt": "janeiro fevereiro mar\u00e7o abril maio junho julho agosto setembro outubro novembro dezembro",
-}
-_NAMES = {language: names.split() for language, names in _MONTHS.items()}
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_LANGUAGES = {"nb": "no", "nn": "no", "da": "no"}
 
-_MONTH = (
-    "(?P<month>" + "|".join(sorted({name for names in _NAMES.values() for name in names} | {"sept"}, key=len, reverse=True)) + r")(?!\w)\.?"
-)
+_MONTH = rf"(?P<month>{EVERY_NAME})(?!\w)\.?"
 _YEAR = r"(?P<year>1[0-9]{3}|20[0-9]{2})(?![\w%]|[.,][0-9])"
 _CLOSED = r"(?![\w%/-]|[.,][0-9])"
 _OPENED = r"(?<![\w.,:/$\u20ac\u00a3#+-])"
@@ -255,7 +240,7 @@ def _read(kind: str, match: re.Match[str]) -> _When | None:
         month = int(parts["number"])
     elif "month" in parts:
         name = parts["month"].lower()
-        month = 9 if name == "sept" else next(names.index(name) + 1 for names in _NAMES.values() if name in names)
+        month = NUMBER[name]
         if (
             name in ("may", "mar", "march", "jan", "sept", "dec", "mai", "mars")
             and parts["month"].islower()
@@ -572,9 +557,9 @@ def _ordinal(number: int) -> str:
 def _month_like(old: str, month: int, language: str) -> str:
     """The name of another month in the case of an old one, or nothing where it is unclear in which language that is."""
     name = "sep" if old.lower() == "sept" else old.lower()
-    wanted = _LANGUAGES.get(language, language)
-    own = [key for key in (wanted, "short" if len(name) == 3 and name != "may" else "en") if name in _NAMES.get(key, ())]
-    names = {_NAMES[key][month - 1] for key in own[:1] or [key for key in _NAMES if name in _NAMES[key]]}
+    wanted = LANGUAGES.get(language, language)
+    own = [key for key in (wanted, "short" if len(name) == 3 and name != "may" else "en") if name in NAMES.get(key, ())]
+    names = {NAMES[key][month - 1] for key in own[:1] or [key for key in NAMES if name in NAMES[key]]}
     new = names.pop()
     if names:
         return ""
