@@ -227,6 +227,7 @@ _SMALL: dict[str, tuple[Unit, Form]] = {}
 for _spelling, _known in SPELLINGS.items():
     _SMALL.setdefault(_spelling.lower(), _known)
 _SMALL.pop("k", None)
+SMALL_SPELLINGS = (*_SMALL,)  # as normalised texts have them
 
 
 def _alternatives(spellings: Iterator[str]) -> str:
