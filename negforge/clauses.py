@@ -29,6 +29,7 @@ _ADVERBS = frozenset(("RB", "RBR", "RBS"))
 _BREAKS = frozenset((",", ";", ":", "\u2014", "\u2013", "(", ")", "-"))
 # Openers that are no such thing between a subject and its verb, or that begin one.
 _PLAIN = frozenset(("as", "than", "once", "so", "that"))
+OPENING = OPENERS - _PLAIN  # what begins a clause of its own, wherever it stands
 # A form in -ed after one of these is no finite verb: `a woman called Ann`.
 _NAMING = frozenset(["called", "named", "titled", "entitled", "known", "dubbed", "nicknamed", "based", "said", "born", "made", "used"])
 # `A number of dogs are`: how many is left open, or counted.
