@@ -44,6 +44,21 @@ _FINITE = ("VBZ", "VBD", "VBP", "MD")
 _DETERMINERS = listed("a an the this that these those his her its their my our your another each every no both")
 
 
+# What names a thing in use, and by WordNet's first sense something else: a `table` of figures, the `kite` of a cheque.
+_IN_USE = {
+    "noun.person": listed("person people someone man woman men women couple family crowd police"),
+    "noun.animal": listed("animal herd flock"),
+    "noun.artifact": listed(
+        """table sign kite tv television racket racquet board book microwave desktop swing seat case church meter post brush cable platform
+    path court light stop dish tie post tower chain package school picture painting photo photograph image model"""
+    ),
+    "noun.food": listed("food doughnut donut lettuce cream dessert"),
+    "noun.object": listed("snow branch wave fire"),
+    "noun.plant": listed("forest woods flower"),
+}
+_KINDS = {word: name for name, words in _IN_USE.items() for word in words}
+
+
 class Word(NamedTuple):
     """A token of a text: characters start to end, its tag, and itself in small letters with straight apostrophes."""
 
@@ -90,7 +105,8 @@ def _sentences(text: str, tokens: Sequence[tuple[int, int, str]]) -> list[Senten
     words: list[Word] = []
     for start, end, tag in tokens:
         bare = tag in ("VB", "VBP") and words and words[-1].tag == "JJ"  # `a clean sink`
-        words.append(Word(start, end, "NN" if bare else tag, plain[start:end] or text[start:end].lower()))
+        opening = tag == "NNPS" and not words and noun(text[start:end])  # `Flowers in a vase`
+        words.append(Word(start, end, "NN" if bare else "NNS" if opening else tag, plain[start:end] or text[start:end].lower()))
     places = tagging.sentences(text)
     if len(places) == 1:
         return [Sentence(words, text, 0)]
@@ -136,6 +152,15 @@ def answered(
 def compiled(protect: str) -> re.Pattern[str] | None:
     """The caller's pattern of what to leave alone, or None where it is none."""
     return None if protect == NOTHING else re.compile(protect)
+
+
+def not_asserted(sentence: Sentence) -> str:
+    """Why a sentence asserts nothing plainly, or nothing: as `grammar.unasserted`, or `negated`, `modal`."""
+    if reason := grammar.unasserted(sentence.text):
+        return reason
+    if grammar.negated(sentence.text):
+        return "negated"
+    return "modal" if any(word.text in grammar.MODALS or word.text in grammar.HEDGES for word in sentence.words) else ""
 
 
 def is_scene(sentence: Sentence) -> bool:
@@ -218,16 +243,16 @@ POSTURES = LOCATED | listed(
 
 @functools.lru_cache(maxsize=1 << 15)
 def noun(word: str) -> str:
-    """The base form of a noun, or nothing where WordNet has none: `dogs` is `dog`, `glasses` stays what it is."""
+    """The base form of a noun, or nothing where WordNet has none: `dogs` is `dog`, and `bowls` is `bowl`, though it is a game too."""
     found = lexicon().bases(word, "n")
-    return found[0] if found else ""
+    return found[-1] if found else ""
 
 
 @functools.lru_cache(maxsize=1 << 15)
 def kind(word: str) -> str:
-    """What a noun names by its first sense, such as `noun.animal`; nothing where WordNet has none."""
+    """What a noun names by its first sense, such as `noun.animal`, or by its use in captions; nothing where WordNet has none."""
     base = noun(word)
-    return lexicon().lexname(lexicon().senses(base, "n")[0].synset) if base else ""
+    return _KINDS.get(base) or (lexicon().lexname(lexicon().senses(base, "n")[0].synset) if base else "")
 
 
 @functools.lru_cache(maxsize=1 << 15)

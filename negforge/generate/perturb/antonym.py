@@ -130,7 +130,7 @@ def _sites(text: str, sentence: Sentence, sentences: Sequence[Sentence]) -> Iter
         if part is None or word.tag.startswith("NNP") or (found := _opposite(word.text, part)) is None:
             continue
         if sentence_reason is None:
-            sentence_reason = _reason_of(sentence)
+            sentence_reason = reading.not_asserted(sentence)
         reason = found.reason or sentence_reason or _reason(sentence, place, found, part, sentences)
         new = "" if reason else _inflected(words, place, found, part)
         if reason or not new:
@@ -138,15 +138,6 @@ def _sites(text: str, sentence: Sentence, sentences: Sequence[Sentence]) -> Iter
         else:
             start, put = with_article(text, word.start, recased(new, text[word.start : word.end]))
             yield Site(start, word.end, (put,))
-
-
-def _reason_of(sentence: Sentence) -> str:
-    """Why nothing of a sentence is changed, or nothing."""
-    if reason := grammar.unasserted(sentence.text):
-        return reason
-    if grammar.negated(sentence.text):
-        return "negated"
-    return "modal" if any(word.text in grammar.MODALS or word.text in grammar.HEDGES for word in sentence.words) else ""
 
 
 @functools.lru_cache(maxsize=1 << 15)
