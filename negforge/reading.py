@@ -44,6 +44,8 @@ _FINITE = ("VBZ", "VBD", "VBP", "MD")
 _DETERMINERS = listed("a an the this that these those his her its their my our your another each every no both")
 
 
+# Verbs of habits that look like nouns.
+_HABITS = listed("feed play eat live like use need make love hunt cause help")
 # What names a thing in use, and by WordNet's first sense something else: a `table` of figures, the `kite` of a cheque.
 _IN_USE = {
     "noun.person": listed("person people someone man woman men women couple family crowd police"),
@@ -160,7 +162,10 @@ def not_asserted(sentence: Sentence) -> str:
         return reason
     if grammar.negated(sentence.text):
         return "negated"
-    return "modal" if any(word.text in grammar.MODALS or word.text in grammar.HEDGES for word in sentence.words) else ""
+    unsure = [word for word in sentence.words if word.text in grammar.MODALS or word.text in grammar.HEDGES]
+    first = sentence.words[0]
+    months = [word for word in unsure if sentence.text[word.start - sentence.start :].startswith("May") and word is not first]
+    return "modal" if len(unsure) > len(months) else ""
 
 
 def is_scene(sentence: Sentence) -> bool:
@@ -182,7 +187,8 @@ def is_scene(sentence: Sentence) -> bool:
                 return False
         elif word.text not in SCENIC and (
             word.tag in _FINITE
-            or (word.tag == "VB" and place and words[place - 1].tag in ("NN", "NNS", "RB"))
+            or (word.tag == "VB" and place and words[place - 1].tag in ("NN", "NNS", "NNP", "NNPS", "RB"))
+            or (word.text in _HABITS and place and words[place - 1].tag.startswith("NN"))
             or (word.tag == "VBN" and _is_past(words, place))
             or (word.tag == "NNS" and _is_verb(words, place))
         ):

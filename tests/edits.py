@@ -155,3 +155,9 @@ def check_long(generate: Generate, text: str) -> None:
     """A cell of a megabyte, which is not tagged, is passed over, and one that is tagged and long is edited in reasonable time."""
     assert run(generate, [text * (1_000_000 // len(text))]) == []
     check_laws([text * 200], run(generate, [text * 200]))
+
+
+def negatives_as_run(title: str, text: str) -> str:
+    """The first negative that the runner makes of one text, of the row `a`."""
+    frame = pl.DataFrame({"id": ["a"], "anchor": [text], "positive": [text]})
+    return str(negforge.run(title, frame).kept["negative"].item())
