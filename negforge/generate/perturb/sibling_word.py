@@ -269,7 +269,7 @@ def _is_below(one: str, above: str) -> bool:
     if not senses or not others:
         return False
     left, right = senses[0].synset, {other.synset for other in others}
-    return left in right or bool(right & lex.ancestors(left)) or any(left in lex.ancestors(two) for two in list(right)[:1])
+    return left in right or bool(right & lex.ancestors(left)) or left in lex.ancestors(others[0].synset)
 
 
 def _mentioned(member: _Member, everywhere: Sequence[Word]) -> str:
@@ -291,8 +291,11 @@ def _reason(sentence: Sentence, place: int, member: _Member, text: str) -> str:
     after = words[place + 1] if place + 1 < len(words) else None
     if member.kind == "colour":
         return _colour_reason(sentence, place, text)
-    if after is not None and (
-        after.tag in (*_IN_COMPOUND, "JJ") or after.text in ("-", "/") or reading.is_phrase(words[place].text, after.text)
+    year = after is not None and member.kind == "month" and after.tag == "CD"
+    if (
+        after is not None
+        and not year
+        and (after.tag in (*_IN_COMPOUND, "JJ") or after.text in ("-", "/") or reading.is_phrase(words[place].text, after.text))
     ):
         return "modifier"
     if before is not None and (

@@ -74,6 +74,7 @@ def test_a_colour_becomes_another() -> None:
         ("A light blue cup on it.", "composed"),
         ("A red idea in it.", "sense"),
         ("A dog by another dog.", "repeated"),
+        ("A cat by a feline.", "mentioned"),
         ("A mat with a dog.", "list"),
         ("There is a dog here.", "list"),
         ("Dogs eat much meat.", "generic"),
