@@ -24,9 +24,9 @@ atexit.register(shutil.rmtree, MODEL, ignore_errors=True)
 TEXTS = (
     "Which of them is the longest river? (A) the Rhine (B) the Danube (C) the Elbe Answer: B",
     "She sold 48 / 2 = 24 clips in May, and 48 + 24 = 72 altogether.",
-    "def larger(one, other):
-    return one if one > other else other + 0
-",
+    "def larger(one, other):\n    return one if one > other else other + 0\n",
+    "A black dog on a white couch.",
+    "A dog chasing a cat.",
 )
 TestLaws = laws_of(*(one.title for one in EVERY), texts=TEXTS, options={"model": str(MODEL), "reranker": Reranking().spec})
 
