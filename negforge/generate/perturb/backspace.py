@@ -1,12 +1,14 @@
 """Write a text as actions with mistakes in it and their undoing: wrong words, a backspace for each, then the right words.
 
-Played with a stack (an action is put on it, a backspace takes the last off) the actions give the positive exactly. Wrong words carry
-loss 0: the model is not to learn them. Backspaces and all the rest carry loss 1. A wrong word is another of the same text, and never
-the one that belongs where it stands. An action is a word with what stands before the next, so that actions joined give the text.
+Played with a stack (an action is put on it, a backspace takes the last off) the actions give the positive exactly. Wrong words
+carry loss 0: the model is not to learn them. Backspaces and all the rest carry loss 1. A wrong word is another of the same text,
+and never the one that belongs where it stands. An action is a word with what stands before the next, so that actions joined give
+the text.
 
 `negative` is the text with the mistakes left in. The label of the row is `unknown` and its opposition `noisy`: it is a lesson in
-correcting. Columns: `actions`, `loss_mask`, `n_backspace`, and `role`, which is `augmentation`. Refused: `no-word`, `no-other-word`
-(to err with), `has-symbol` (the text holds the symbol for a backspace). In scripts without blanks each character is a word.
+correcting, and `--keep-labels unknown` writes it into a dataset. Columns: `actions`, `loss_mask`, `n_backspace`, and `role`,
+which is `augmentation`. Refused: `no-word`, `no-other-word` (to err with), `has-symbol` (the text holds the symbol for a
+backspace). In scripts without blanks each character is a word.
 Paper: Cundy and Ermon, SequenceMatch, arXiv:2306.05426.
 """
 

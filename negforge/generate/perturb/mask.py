@@ -1,12 +1,13 @@
 """Mask words of an answer at a fixed rate, as input whose target stays the answer itself: an augmentation, no negative.
 
-Each word is masked by chance, at the rate of the row's stage: of `--stages` N, stage s has s / N of `--rate`, so that a ramp over a
-training is a column to take rows by. What is masked at a stage is masked at each later one too, and one word at least is. The prompt
-is not touched, and `positive` is the target. With `--fill word` another word of the same text stands for a masked one.
+Each word is masked by chance, at the rate of the row's stage: of `--stages` N, stage s has s / N of `--rate`, so that a ramp over
+a training is a column to take rows by. What is masked at a stage is masked at each later one too, and one word at least is. The
+prompt is not touched, and `positive` is the target. With `--fill word` another word of the same text stands for a masked one.
 
-The label is `unknown` and the opposition `noisy`: nothing says that the text is wrong. Columns: `edit_mask` (1 for each masked word of
-the positive, 0 for the others), `rate`, `stage`, and `role`, which is `augmentation`. Refused: `no-word`, `protected`, and
-`no-other-word` (to fill with). In scripts without blanks each character is a word.
+The label is `unknown` and the opposition `noisy`: nothing says that the text is wrong; `--keep-labels unknown` writes such rows
+into a dataset. Columns: `edit_mask` (1 for each masked word of the positive, 0 for the others), `rate`, `stage`, and `role`,
+which is `augmentation`. Refused: `no-word`, `protected`, and `no-other-word` (to fill with). In scripts without blanks each
+character is a word.
 Paper: Chen et al., Masked Thought, arXiv:2403.02178 (rate 0.4, reached in a linear ramp). Source: ChangyuChen347/MaskedThought.
 """
 

@@ -1,19 +1,19 @@
 """Damage words of a text by a share of them: shuffled, repeated, blanked, mistyped, misread or misheard.
 
 What is damaged so mostly says the same: it is `noisy`, and no contradiction. Its label is `unknown`, and it is no negative until
-something proves it one. Numbers, names (any capital, and `of the` between two), negations, words that bound a number (`less`) or
-stand for one (`x`), and what `--protect` matches are left alone, since damage there may change the meaning. `--no-spare` damages all
-but the last too, and counts them in `noise_protected`.
+something proves it one (`--keep-labels unknown` writes such rows into a dataset). Numbers, names (any capital, and `of the`
+between two), negations, words that bound a number (`less`) or stand for one (`x`), and what `--protect` matches are left alone,
+since damage there may change the meaning. `--no-spare` damages all but the last too, and counts them in `noise_protected`.
 
 - `shuffle`: words change places; `repetition`: words stand twice; `blank`: words are replaced by `--mark`;
 - `typo`: a letter left out, doubled or put after its neighbour; `keyboard`: the key beside it; `ocr`: letters that look alike;
   `homophone`: English words that sound alike; `mixed`: a typo, a repetition or a blank at each word.
 
-A level is the share of a text's words that are damaged, one at least (two by a shuffle); at 0 nothing is. What is damaged at a level is
-damaged at each higher one too. Columns: `noise_type`, `noise_level`, `noise_words` (how many were damaged), `noise_protected`.
-Refused: `protected` (every word that could be damaged is), `no-word` (none is long enough, or none has a twin), `unchanged` (the
-level is 0, or equal words changed places). Words of fewer than six letters are not mistyped: no dictionary is asked, and too many of
-them would become others.
+A level is the share of a text's words that are damaged, one at least (two by a shuffle); at 0 nothing is. What is damaged at a
+level is damaged at each higher one too. Columns: `noise_type`, `noise_level`, `noise_words` (how many were damaged),
+`noise_protected`. Refused: `protected` (every word that could be damaged is), `no-word` (none is long enough, or none has a
+twin), `unchanged` (the level is 0, or equal words changed places). Words of fewer than six letters are not mistyped: no
+dictionary is asked, and too many of them would become others.
 Paper: Liu et al., Don't Take It Literally: An Edit-Invariant Sequence Loss for Text Generation, arXiv:2106.15078 (shuffle,
 repetition, blank by level). Source: makcedward/nlpaug#143 and #296 (words spliced by their places, and protected).
 """

@@ -1,15 +1,17 @@
 """Replace, swap and insert words, with a label for each word of what comes out, for models that detect them.
 
-Labels: 0 the original, 1 replaced, 2 swapped with the next, 3 inserted. A word is labelled by what stands there: one that is filled
-with itself, or swapped with its like, is the original. Fills are words drawn from the same text, the word itself among them.
+Labels: 0 the original, 1 replaced, 2 swapped with the next, 3 inserted. A word is labelled by what stands there: one that is
+filled with itself, or swapped with its like, is the original. Fills are words drawn from the same text, the word itself among
+them.
 
-The label of the row is `unknown` and its opposition `noisy`: what is wrong is said word by word. Columns, a value for each word of the
-negative: `tokens`, `token_starts` (characters), `token_labels`, `token_originals` (the word of the positive there, empty for one put
-in); `corrupted_share`, the share of labels above 0; and `role`, which is `augmentation`. Without what was put in, and with the
-originals in their places, the text is the positive again. Refused: `no-word`, `protected`, `unchanged` (nothing came out otherwise, as in
-a text of one word). In scripts without blanks each character is a word.
-Paper: Clark et al., ELECTRA, arXiv:2003.10555 (15 % replaced; a fill equal to the original is the original); Chen et al., Multi-Perspective
-Course Learning, arXiv:2305.03981 (replaced, swapped and inserted tokens).
+The label of the row is `unknown` and its opposition `noisy`: what is wrong is said word by word; `--keep-labels unknown` writes
+such rows into a dataset. Columns, a value for each word of the negative: `tokens`, `token_starts` (characters), `token_labels`,
+`token_originals` (the word of the positive there, empty for one put in); `corrupted_share`, the share of labels above 0; and
+`role`, which is `augmentation`. Without what was put in, and with the originals in their places, the text is the positive again.
+Refused: `no-word`, `protected`, `unchanged` (nothing came out otherwise, as in a text of one word). In scripts without blanks
+each character is a word.
+Paper: Clark et al., ELECTRA, arXiv:2003.10555 (15 % replaced; a fill equal to the original is the original); Chen et al.,
+Multi-Perspective Course Learning, arXiv:2305.03981 (replaced, swapped and inserted tokens).
 """
 
 from __future__ import annotations
