@@ -445,9 +445,11 @@ def every(text: str) -> list[Slot]:
     found += [one for kind in ("weekday", "month") for one in _of_class(kind, text)]
     # A country inside a longer name is none: `Beta Israel`, `Air France`.
     found += [one._replace(shape=_class_of(one.text)) for one in names(text)]
+    free = bytearray(b"\1" * len(text))
     taken: list[Slot] = []
     for one in found:
-        if all(one.end <= other.start or other.end <= one.start for other in taken):
+        if all(free[one.start : one.end]):
+            free[one.start : one.end] = bytes(one.end - one.start)
             taken.append(one)
     return sorted(taken)
 

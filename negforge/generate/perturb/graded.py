@@ -8,8 +8,10 @@ then `grade != 3`, and so on.
 A row is labelled `negative` where every slot is replaced, or a date or number among them; `unknown` where only some of its names,
 countries or titles are, for another may be right too.
 Slots that are hedged, bounded, of a list, repeated, or labels (`page 5`, `Boeing 747`) stay, and are not counted. Refused, by
-reason: `few-slots`, `question`, `conditional`, `negated`, `no-value` (fewer than two slots have another value), `protected`, `too-long`.
+reason: `few-slots`, `question`, `conditional`, `negated`, `no-value` (fewer than two slots have another value), `protected`,
+`too-long` (also of more than 200 slots).
 Paper: Aman et al., MMTG, 2022 (Aman-4-Real/MMTG: ratings 1 to 5, by stage); slots as in Maini et al., TOFU, 2024.
+Source: marcotcr/checklist#69 (how far stacked perturbations distort a text).
 """
 
 from __future__ import annotations
@@ -42,6 +44,7 @@ DECLARES = Declares(
 VERDICT = "verdict_graded"  # of no verifier: what the changed slots themselves say
 _POOL = 4096
 _MOST = 12
+_LISTED = 200  # slots: what has more is a list or a table
 _TURNS = 4  # times that the slots are gone through with other values
 _TRIES = 64
 _SURE = ("date", "year", "number", "word-number")
@@ -129,6 +132,8 @@ def _free(text: str, protected: re.Pattern[str]) -> list[slots.Slot] | str:
     every = slots.every(text)
     if not every:
         return ""
+    if len(every) > _LISTED:
+        return "too-long"
     if re.search(r"[?\u061f\uff1f]", text):
         return "question"
     if _CONDITIONAL.search(text):
@@ -137,10 +142,10 @@ def _free(text: str, protected: re.Pattern[str]) -> list[slots.Slot] | str:
         return "negated"
     spans = [match.span() for match in protected.finditer(text)]
     spared = [one for one in every if any(start < one.end and one.start < end for start, end in spans)]
-    free = [one for one in every if one not in spared and not _fixed(one, text)]
+    free = [*islice((one for one in every if one not in spared and not _fixed(one, text)), _MOST)]
     if len(free) < 2:
         return "protected" if spared and len(free) + len(spared) > 1 else "few-slots"
-    return free[:_MOST]
+    return free
 
 
 def _fixed(slot: slots.Slot, text: str) -> bool:
