@@ -169,8 +169,8 @@ _PERIOD = re.compile(r"\b(?:1[0-9]|20)[0-9]0s\b|\b[12]?[0-9](?:st|nd|rd|th)[ -]c
 _NUMBER = re.compile(
     r"(?<![\w.,/:$\u20ac\u00a3\u2212-])(?<![#\u2116] )(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?(?![\w/:]|[.,][0-9]|-[0-9])"
 )
-_NUMBER_WORDS = _listed("two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen")
-_NUMBER_WORD = re.compile(rf"\b(?:{'|'.join(_NUMBER_WORDS)})\b", re.IGNORECASE)
+NUMBER_WORDS = _listed("two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen")
+_NUMBER_WORD = re.compile(rf"\b(?:{'|'.join(NUMBER_WORDS)})\b", re.IGNORECASE)
 _TITLE = re.compile(
     r"\u201c([^\u201c\u201d\n]{2,120})\u201d|\"([^\"\n]{2,120})\"|(?<!\w)['\u2018]((?:[^'\u2018\u2019\n]|(?<=\w)['\u2019](?=\w)){2,120})['\u2019](?!\w)"
 )
@@ -445,9 +445,11 @@ def every(text: str) -> list[Slot]:
     found += [one for kind in ("weekday", "month") for one in _of_class(kind, text)]
     # A country inside a longer name is none: `Beta Israel`, `Air France`.
     found += [one._replace(shape=_class_of(one.text)) for one in names(text)]
+    free = bytearray(b"\1" * len(text))
     taken: list[Slot] = []
     for one in found:
-        if all(one.end <= other.start or other.end <= one.start for other in taken):
+        if all(free[one.start : one.end]):
+            free[one.start : one.end] = bytes(one.end - one.start)
             taken.append(one)
     return sorted(taken)
 
@@ -534,7 +536,7 @@ def value_of(slot: Slot) -> tuple[str, ...]:
         number = slot.text.replace(",", "")
         return (number.rstrip("0").rstrip(".") if "." in number else number,)
     if slot.shape == "word-number":
-        return (str(_NUMBER_WORDS.index(slot.text.lower()) + 2),)
+        return (str(NUMBER_WORDS.index(slot.text.lower()) + 2),)
     if slot.shape == "gender":
         return (next(gender for gender, words in _GENDERS.items() if slot.text.lower() in words),)
     if slot.shape == "country":
@@ -560,12 +562,12 @@ def dated(written: str) -> tuple[str, ...]:
 def changed_number(slot: Slot, bits: Iterator[int], loose: bool) -> Iterator[str]:
     """Other values for a number, a tenth away at least (half, if loose), between half and twice as much, written alike."""
     if slot.shape == "word-number":
-        place = _NUMBER_WORDS.index(slot.text.lower())
-        near = [other for other in range(max(0, (place + 2) // 2 - 2), min(len(_NUMBER_WORDS), 2 * place + 3)) if other != place]
+        place = NUMBER_WORDS.index(slot.text.lower())
+        near = [other for other in range(max(0, (place + 2) // 2 - 2), min(len(NUMBER_WORDS), 2 * place + 3)) if other != place]
         if loose:
             near = [other for other in near if 2 * abs(other - place) >= place + 2]
         for other in _drawn(near, bits):
-            word = _NUMBER_WORDS[other]
+            word = NUMBER_WORDS[other]
             yield word.capitalize() if slot.text[0].isupper() else word
         return
     digits = int(re.sub(r"[^0-9]", "", slot.text))

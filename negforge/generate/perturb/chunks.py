@@ -13,6 +13,7 @@ phrases are English. Refused, by reason: `few-chunks`, `sentences` (several), `q
 verb that reads both ways), `free-order` (every order tried says the same), `no-fact`, `too-long`.
 Paper: Lv et al., An Analysis and Mitigation of the Reversal Curse, 2024 (BICO); Guo et al., Mitigating Reversal Curse in Large Language
 Models via Semantic-aware Permutation Training, 2024 (SPT, with a model's chunks instead of rules); Yuksekgonul et al., ARO, 2023.
+Source: GEM-benchmark/NL-Augmenter#222 (is the label kept or flipped?).
 """
 
 from __future__ import annotations

@@ -1,15 +1,17 @@
 """Replace some of a text's slots (dates, numbers, names, titles, countries), the more the less related: a grade from 4 down to 1.
 
 A text of n slots (from 2, the first 12) gives one row for each k: k slots replaced, each k holding those of the k before, in an order
-drawn for the row. `grade` is 5 - ceil(4 k / n): 5 would be the text itself, 1 has every slot replaced; the more edits the lower.
+drawn for the row. `grade` is 5 - ceil(4 k / n): 5 would be the text itself, 1 has more than three in four replaced.
 Columns `grade`, `n_slots`, `n_corrupted` and `edits` (start, end, old, new in characters of `positive`, in their order; applied from
 the last to the first they give the negative). A stage takes what it wants from the one table: `filter where --keep "grade <= 1"`,
 then `grade != 3`, and so on.
-A row is labelled `negative` where every slot is replaced, or a date or number among them; `unknown` where only some of its names,
-countries or titles are, for another may be right too.
-Slots that are hedged, bounded, of a list, repeated, or labels (`page 5`, `Boeing 747`) stay, and are not counted. Refused, by
-reason: `few-slots`, `question`, `conditional`, `negated`, `no-value` (fewer than two slots have another value), `protected`, `too-long`.
+A row is labelled `negative` where no slot is left: it speaks of other things (opposition `unrelated`). Any other is `unknown`: another
+name may be right too, and who ran in 2015 may have run again.
+Slots that are hedged, bounded, of a list, repeated, or labels (`page 5`, `Three Stooges`) stay, and are not counted. Refused, by
+reason: `few-slots`, `question`, `conditional`, `negated`, `no-value` (fewer than two slots have another value), `protected`,
+`too-long` (also of more than 200 slots).
 Paper: Aman et al., MMTG, 2022 (Aman-4-Real/MMTG: ratings 1 to 5, by stage); slots as in Maini et al., TOFU, 2024.
+Source: marcotcr/checklist#69 (how far stacked perturbations distort a text).
 """
 
 from __future__ import annotations
@@ -35,16 +37,16 @@ DECLARES = Declares(
     reads=Pairs,
     languages=("en",),
     label="unknown",
-    opposition="contradiction",
+    opposition="unrelated",
     evidence=("edit",),
     verifiers=("equivalent", "known-positive"),
 )
-VERDICT = "verdict_graded"  # of no verifier: what the changed slots themselves say
+VERDICT = "verdict_graded"  # of no verifier: that no slot is left says it
 _POOL = 4096
 _MOST = 12
+_LISTED = 200  # slots: what has more is a list or a table
 _TURNS = 4  # times that the slots are gone through with other values
 _TRIES = 64
-_SURE = ("date", "year", "number", "word-number")
 _TAKEN = ("grade", "n_slots", "n_corrupted", "edits", VERDICT)
 _SCHEMA: dict[str, Any] = {
     "id": pl.String,
@@ -58,6 +60,7 @@ _SCHEMA: dict[str, Any] = {
 _LABELLED = re.compile(
     r"(?:[A-Z][\w'-]*|\b(?:page|pages|figure|type|phase|stage|grade|chapter|section|version|number|no\.|nr|part|step|route|room)) $"
 )
+_NUMBERED = re.compile(rf"(?:[0-9]|\b(?:{'|'.join(slots.NUMBER_WORDS)})) $", re.IGNORECASE)
 _CONDITIONAL = re.compile(r"\b(?:if|unless|whether|suppose|assume|assuming|imagine|would)\b", re.IGNORECASE)
 
 
@@ -115,20 +118,22 @@ def generate(
             if found:
                 refusals.append(Refusal(row_id, found))
             continue
-        made = [*islice(_graded(row_id, text, found, state, rng, first), num_negatives)]
+        made = [*islice(_graded(row_id, text, *found, state, rng, first), num_negatives)]
         if not made:
             refusals.append(Refusal(row_id, "no-value"))
         rows += made
     return Chosen(pl.DataFrame(rows, schema=_SCHEMA, orient="row"), refusals)
 
 
-def _free(text: str, protected: re.Pattern[str]) -> list[slots.Slot] | str:
-    """The slots of a text that may be replaced, or why it is refused; nothing where it has none at all."""
+def _free(text: str, protected: re.Pattern[str]) -> tuple[list[slots.Slot], bool] | str:
+    """The slots of a text that may be replaced, and whether these are all; or why it is refused, nothing where it has none at all."""
     if len(text) > slots.LARGEST_TEXT:
         return "too-long"
     every = slots.every(text)
     if not every:
         return ""
+    if len(every) > _LISTED:
+        return "too-long"
     if re.search(r"[?\u061f\uff1f]", text):
         return "question"
     if _CONDITIONAL.search(text):
@@ -137,20 +142,28 @@ def _free(text: str, protected: re.Pattern[str]) -> list[slots.Slot] | str:
         return "negated"
     spans = [match.span() for match in protected.finditer(text)]
     spared = [one for one in every if any(start < one.end and one.start < end for start, end in spans)]
-    free = [one for one in every if one not in spared and not _fixed(one, text)]
+    free = [*islice((one for one in every if one not in spared and not _fixed(one, text)), _MOST)]
     if len(free) < 2:
         return "protected" if spared and len(free) + len(spared) > 1 else "few-slots"
-    return free[:_MOST]
+    return free, len(free) == len(every)
 
 
 def _fixed(slot: slots.Slot, text: str) -> bool:
     """Whether a slot is left alone: for what stands beside it, or as the number of a thing with a name."""
     if slots.refusal(slot, text) or (slot.shape in ("number", "word-number") and slots.hedged(slot, text)):
         return True
-    return slot.shape == "number" and _LABELLED.search(text[max(0, slot.start - 24) : slot.start]) is not None
+    if slot.shape not in ("number", "word-number", "year"):
+        # A number beside a name is part of it, and the name stays with it.
+        return (
+            _NUMBERED.search(text[max(0, slot.start - 12) : slot.start]) is not None
+            or re.match(" [0-9]", text[slot.end : slot.end + 2]) is not None
+        )
+    if re.match(r"['\u2019]?s\b| [A-Z]", text[slot.end : slot.end + 3]):  # the 90's, Three Stooges, 1948 Olympics
+        return True
+    return slot.shape != "year" and _LABELLED.search(text[max(0, slot.start - 24) : slot.start]) is not None
 
 
-def _graded(row_id: str, text: str, free: list[slots.Slot], state: State, rng: Rng, first: str) -> Iterator[tuple[Any, ...]]:
+def _graded(row_id: str, text: str, free: list[slots.Slot], whole: bool, state: State, rng: Rng, first: str) -> Iterator[tuple[Any, ...]]:
     """Rows of a text, from one slot replaced to all of them, or from all to one; then the same with other values."""
     said = f" {slots.folded(text)} "
     values = {one: _values(one, text, said, state, iter(rng.stream(f"{row_id} {one.start}"))) for one in rng.shuffled(row_id, free)}
@@ -163,16 +176,16 @@ def _graded(row_id: str, text: str, free: list[slots.Slot], state: State, rng: R
         counts = range(1, total + 1) if first == "near" else range(total, 0, -1)
         for count in counts:
             # Over the turns every slot comes to be the one that is replaced alone.
-            yield _row(row_id, text, (drawn[turn % total :] + drawn[: turn % total])[:count], total)
+            yield _row(row_id, text, (drawn[turn % total :] + drawn[: turn % total])[:count], total, whole)
 
 
-def _row(row_id: str, text: str, edits: list[tuple[slots.Slot, str]], total: int) -> tuple[Any, ...]:
+def _row(row_id: str, text: str, edits: list[tuple[slots.Slot, str]], total: int, whole: bool) -> tuple[Any, ...]:
     negative = text
     for one, new in sorted(edits, reverse=True):
         negative = negative[: one.start] + new + negative[one.end :]
     written = [{"start": one.start, "end": one.end, "old": one.text, "new": new} for one, new in sorted(edits)]
-    sure = len(edits) == total or any(one.shape in _SURE for one, _ in edits)
-    return row_id, negative, 5 - -(-4 * len(edits) // total), total, len(edits), written, "negative" if sure else "unknown"
+    verdict = "negative" if whole and len(edits) == total else "unknown"
+    return row_id, negative, 5 - -(-4 * len(edits) // total), total, len(edits), written, verdict
 
 
 def _values(slot: slots.Slot, text: str, said: str, state: State, bits: Iterator[int]) -> Iterator[str]:

@@ -11,6 +11,7 @@ A class that the anchor has in another row is never its negative (`other-class` 
 `one-class`, a row without one `no-class`. More than 10,000 classes are an error: that is no class label.
 Paper: Kirsch et al., General-Purpose In-Context Learning by Meta-Learning Transformers, 2022; Zhang et al., Understanding Deep Learning
 Requires Rethinking Generalization, 2017.
+Source: amazon-science/recode#5 (seeds that changed nothing).
 """
 
 from __future__ import annotations

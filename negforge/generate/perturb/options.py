@@ -9,8 +9,10 @@ the options, another with each negative, the given one first; the negative itsel
 `--write orders`: the negative is the question with its options in another order. That asks the same: such rows are labelled
 `positive`, and serve to find a model that answers by the letter.
 Refused, by reason: `no-answer` (it names no option, or several), `duplicate-options`, `overlap` (one option is part of the right one,
-or has it), `all-or-none` (`none of the above`, `both A and C`), `several` (`select all`), `too-long`.
+or has it), `all-or-none` (`none of the above`, `both A and C`), `several` (`select all`), `too-long`. Cue words are
+English, with the commonest of some other languages; options are read in any.
 Paper: McIlroy-Young et al., Set-Based Prompting, 2024; Zheng et al., Large Language Models Are Not Robust Multiple Choice Selectors, 2024.
+Source: IBM/unitxt#1726 (variants of one text that are all the same).
 """
 
 from __future__ import annotations
@@ -34,7 +36,6 @@ DECLARES = Declares(
     version=1,
     scope="row",
     reads=Pairs,
-    languages=("en",),
     label="negative",
     opposition="contradiction",
     evidence=("edit",),
@@ -42,6 +43,7 @@ DECLARES = Declares(
 )
 SAME = "verdict_reordered"  # of no verifier: that the same is asked needs no proof
 _LONGEST = 50_000
+_LONGEST_ANSWER = 500
 _MOST = 26
 _SCHEMA: dict[str, Any] = {
     "id": pl.String,
@@ -69,7 +71,9 @@ _SAID = re.compile(
 _ALL_OR_NONE = re.compile(
     r"\b(?:all|none|both|neither|either|any|some|two|more than one) of (?:the|these|those|them)\b|\b(?:above|below|aforementioned)\b"
     r"|\b(?:both|neither|either|only)? ?\(?[A-H]\)? (?:and|or|nor|&) \(?[A-H]\)?(?:\W|$)|^\W*(?:all|none|both|neither)\W*$"
-    r"|\b(?:options?|answers?|choices?) \(?[A-H1-9]\b",
+    r"|\b(?:options?|answers?|choices?) \(?[A-H1-9]\b"
+    # The same in some other languages.
+    r"|\b(?:keine|alle|beide|ingen|begge|inget|aucune?|toutes?|tous|ninguna|todas|todos|nessuna|tutte|geen) (?:der|av|des|de|delle|van)\b",
     re.IGNORECASE,
 )
 _SEVERAL = re.compile(
@@ -185,11 +189,16 @@ def _answered(question: _Question, order: list[int], option: int, answer: str, p
     """The answer with another option named in it, by its mark in this order, its words, or both."""
     if question.text == question.answer:
         answer = prompt or answer
-        line = _ANSWER_LINE.search(answer)
+        line = _ANSWER_LINE.search(answer, _near_the_end(answer))
         if line is None:
             raise RuntimeError("the answer's line was there when the options were read")
         return answer[: line.start(1)] + _named(question, order, option, line[1]) + answer[line.end(1) :]
     return _named(question, order, option, answer)
+
+
+def _near_the_end(text: str) -> int:
+    """From where an answer's line is looked for."""
+    return max(0, len(text) - _LONGEST_ANSWER)
 
 
 def _named(question: _Question, order: list[int], option: int, answer: str) -> str:
@@ -226,7 +235,7 @@ def _read(anchor: str, positive: str, language: str) -> _Question | str:
         return "too-long" if _MARKS[0].search(anchor[:_LONGEST]) else ""
     text, answer, options = anchor, positive, _options(anchor)
     if anchor == positive or not options:
-        line = _ANSWER_LINE.search(positive)
+        line = _ANSWER_LINE.search(positive, _near_the_end(positive))
         if line is None:
             return ""
         text, answer, options = positive, line[1], _options(positive[: line.start()])

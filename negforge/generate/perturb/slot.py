@@ -12,6 +12,7 @@ the same question or one that names the same things. Refused, by reason:
 - `hedged` or `bound` (`about 1990`, `over 20`; a hedged number changes by half instead), `list`, `repeated` (also in part), `negated`;
 - `no-value`: the data has no other value of the type; `protected`; `too-long`.
 Paper: Maini et al., TOFU, 2024 (perturbed answers); Zhang et al., Negative Preference Optimization, 2024.
+Source: QData/TextAttack#752 (a name changed in one of two places), makcedward/nlpaug#296 (words to protect).
 """
 
 from __future__ import annotations

@@ -85,6 +85,7 @@ def test_wrong_options_stand_in_the_answers_place(anchor: str, positive: str, ne
         ("all-or-none", "Which?\n(A) Paris\n(B) Rome\n(C) None of the above", "A"),
         ("all-or-none", "Which?\n(A) Paris\n(B) Rome\n(C) Both A and B", "A"),
         ("all-or-none", "Which?\n(A) Paris\n(B) Rome\n(C) All of them", "A"),
+        ("all-or-none", "Welche?\n(A) Paris\n(B) Rom\n(C) Keine der Antworten", "A"),
         ("several", "Select all that are red.\n(A) Paris\n(B) Rome", "A"),
         ("too-long", "(A) x (B) y " + "z" * 60_000, "A"),
     ],
