@@ -144,6 +144,7 @@ _SAID = re.compile(
     r"(?i)(?:\b(?:answer|antwort|r\u00e9ponse|respuesta|risposta|svar(?:et)?|antwoord|resposta)\b"
     r"\s*(?:ist|is|est|es|\u00e8|er|\u00e9)?\s*[:=]?|\u7b54\u6848(?:\u662f|\uff1a|:)?)[^\S\n]*(?=[^\s])"
 )
+_LAST_LINE = re.compile(r"(?:^|\n)[ \t]*A[ \t]*:[ \t]*([^\n]+?)\s*\Z")
 _BOXED = re.compile(r"\\boxed\s*\{|\\fbox\s*\{")
 # Units of which another stands for the same quantity, and words that are part of the number.
 _SCALED = re.compile(
@@ -160,7 +161,7 @@ _SCIENTIFIC = re.compile(rf"({NUMBER})\s*(?:x|\*|\u00d7|\\times|\\cdot)\s*10\s*\
 
 
 def final_answer(text: str) -> str | None:
-    """What a text gives as its answer: after the last `####`, in the last box, or after `answer is` in the last line that says it.
+    """What a text gives as its answer: after the last `####`, in the last box, in a last line `A: ...`, or after the last `answer is`.
 
     A text of one short line without any of these, which is a quantity as it stands, is its own answer. None where there is none.
     """
@@ -168,6 +169,8 @@ def final_answer(text: str) -> str | None:
         return str(marked[-1]).strip() or None
     if boxed := [*_BOXED.finditer(text)]:
         return _braced(text, boxed[-1].end())
+    if line := _LAST_LINE.search(text):
+        return _without_end(line[1]) or None
     if said := [*_SAID.finditer(text)]:
         return _without_end(text[said[-1].end() :].partition("\n")[0]) or None
     bare = text.strip()

@@ -16,11 +16,11 @@ slower machine, so a caller must take `timeout` for not knowing.
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import ctypes
 import importlib
 import json
+import multiprocessing.util
 import os
 import random
 import resource
@@ -112,8 +112,9 @@ class Killable:
     def _started(self) -> subprocess.Popen[bytes]:
         if self._keeper is not None and self._owner == os.getpid():
             return self._keeper
-        if not self._owner:
-            atexit.register(self.close)
+        if self._owner != os.getpid():
+            # Unlike `atexit` it is called in a worker, too.
+            multiprocessing.util.Finalize(None, self.close, exitpriority=10)
         self._folder = tempfile.mkdtemp(prefix="negforge-call-")
         ours = str(Path(__file__).parent.parent)
         order = json.dumps({"target": self.target, "limits": self.limits, "folder": self._folder, "walls": self._walls})

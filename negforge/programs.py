@@ -107,7 +107,7 @@ def _named(error: BaseException) -> str:
 def witness(one: str, other: str, function: str) -> str | None:
     """An input on which a function of two programs differs, with both answers; empty where none was found, None where none is answered.
 
-    Only inputs that the first one answers, twice alike, count, and no answer that shows an address or does not come in time.
+    Only inputs that the first one answers, each time alike, count, and no answer that shows an address or does not come in time.
     """
     first, second = (_function(code, function) for code in (one, other))
     if first is None:
@@ -121,7 +121,11 @@ def witness(one: str, other: str, function: str) -> str | None:
             continue
         answered = True
         differs = _outcome(second, arguments)
-        if differs is not None and differs != told and _outcome(second, arguments) == differs:
+        if differs is None or differs == told:
+            continue
+        # Once more with both as they were at first: what earlier inputs left behind is no difference.
+        anew = [_function(code, function) for code in (one, other)]
+        if [made and _outcome(made, arguments) for made in anew] == [told, differs]:
             shown = ", ".join(map(repr, arguments))
             return f"{function}({shown}) {_shown(told)}; changed, it {_shown(differs)}"[:_LONGEST_WITNESS]
     return "" if answered else None

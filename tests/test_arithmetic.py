@@ -88,5 +88,7 @@ def test_where_the_answer_stands() -> None:
     assert final_answer(r"so $\boxed{\frac{1}{2}}$.") == r"\frac{1}{2}"
     assert final_answer("The answer is 1. No, the final answer is **7**.") == "7"
     assert final_answer("Die Antwort ist: 3,5.") == "3,5"
+    assert final_answer("so 9 * 2 = 18\nA: $18.\n") == "$18"
+    assert final_answer("A: 5\nB: 6") is None
     assert final_answer(" $18 ") == "$18"
     assert final_answer("She has 5 and gives 6.") is final_answer("####") is final_answer(r"\boxed{") is None

@@ -245,6 +245,10 @@ def test_the_line_to_type_works(operator: Operator, tables: Path, tmp_path: Path
     if "by" in operator.options():
         by = words[words.index("--by") + 1] if "--by" in words else operator.options()["by"].default
         _score(tmp_path / "negatives.parquet", by)
+    if "tests" in operator.options():
+        frame = pl.read_parquet(tmp_path / "negatives.parquet").with_columns(tests=pl.lit("assert True"))
+        (tmp_path / "negatives.parquet").unlink()
+        frame.write_parquet(tmp_path / "negatives.parquet")
     assert all(Path(word).exists() for word in words[:-1] if word.endswith(".parquet")), "the sample has no such table"
     good(*words[1:])
 

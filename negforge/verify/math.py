@@ -1,8 +1,9 @@
 """Prove a negative right or wrong by its final answer: the value it gives, beside the one that the reference gives.
 
 The reference is the column `reference` where a row has one, else the positive. The answer is what follows the last `####`, stands
-in the last box (LaTeX), or follows `answer is`; a text that is nothing but a quantity is its own answer, and `--answer` finds it
-otherwise. Numbers, fractions, percentages, money, thousands marks, powers of ten and plain arithmetic compare by exact value.
+in the last box (LaTeX) or a last line `A: ...`, or follows `answer is`; a text that is nothing but a quantity is its own answer, and
+`--answer` finds it otherwise. Numbers, fractions, percentages, money, thousands marks, powers of ten and plain arithmetic compare by
+exact value.
 `positive`: the same value, so the negative's answer is right. `negative`: proven another. `unknown`: one of them has no answer
 or cannot be read, the units differ, one may be the other rounded, or the limit was reached. With `--symbolic` what is not plain
 arithmetic is compared by an algebra system in a process that is killed after 3 seconds of computing. An answer that is right says

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import importlib.util
+import json
 import time
+from collections import Counter
 from fractions import Fraction
 from pathlib import Path
 
@@ -107,6 +110,19 @@ def test_a_pattern_that_finds_nothing_is_refused(answer: str) -> None:
     """With what is wrong with it."""
     with pytest.raises(UsageError, match="--answer"):
         module.prepare(answer=answer)
+
+
+def test_real_solutions(real_data: Path) -> None:
+    """Four models' solutions of GSM8K: no verdict contradicts whoever checked them, and nearly all have one."""
+    with gzip.open(real_data / "gsm8k" / "example_model_solutions.jsonl.gz", "rt", encoding="utf-8") as file:
+        rows = [json.loads(line) for line in file]
+    given = [(row["ground_truth"], one["solution"], one["is_correct"]) for row in rows for one in row.values() if isinstance(one, dict)]
+    frame = pl.DataFrame({"positive": [one[0] for one in given], "negative": [one[1] for one in given]})
+    found = module.verify(Negatives(frame), answer=None, symbolic=False, language="en").to_list()
+    both = Counter((right, verdict) for (_, _, right), verdict in zip(given, found, strict=True))
+    assert both[True, "negative"] == both[False, "positive"] == 0
+    assert both[True, "unknown"] + both[False, "unknown"] <= 12
+    assert sum(both.values()) == 3600
 
 
 def test_command_line(tmp_path: Path) -> None:

@@ -140,7 +140,7 @@ def test_run_side_by_side_each_mutant_has_its_witness() -> None:
 
 
 def test_what_cannot_be_run_has_no_witness() -> None:
-    """Names from elsewhere, no end, a method, chance by address: refused, not guessed."""
+    """Names from elsewhere, no end, a method, an address: refused, not guessed."""
     for text in (
         "def f(x):\n    return helper(x) + 1\n",
         "def f(x):\n    while x == x: x = x + 0\n",
@@ -150,6 +150,13 @@ def test_what_cannot_be_run_has_no_witness() -> None:
         "import no_such_package\ndef f(x):\n    return x + 1\n",
     ):
         assert [one.reason for one in made(text, allow_exec=True, num_negatives=1).refusals] == ["no-witness"]
+
+
+def test_what_an_earlier_input_left_behind_is_no_difference() -> None:
+    """A difference counts only where both programs show it at their first call."""
+    text = "def f(x):\n    if 'k' in globals():\n        return 1\n    globals()['k'] = 0\n    return x\n"
+    assert witness(text, text.replace("return 1", "return 2"), "f") == ""
+    assert witness(text, text.replace("return x", "return x + 1"), "f") == "f(1) gives 1; changed, it gives 2"
 
 
 LINES = st.sampled_from(
