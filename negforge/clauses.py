@@ -162,9 +162,7 @@ def main_clause(words: Sequence[Word]) -> Clause:
     first = begin
     if words[begin].tag in ("IN", "TO", "RB", "VBG", "VBN") and head not in ("that", "there"):
         comma = next((at for at in range(begin, len(words)) if words[at].text == ","), 0)
-        verb = next(
-            (at for at in range(begin, len(words)) if words[at].lower in AUXILIARIES or words[at].tag in ("VBZ", "VBD")), len(words)
-        )
+        verb = next((at for at in range(begin, len(words)) if words[at].text in AUXILIARIES or words[at].tag in ("VBZ", "VBD")), len(words))
         if comma and comma < verb:
             first = comma + 1
             while first < len(words) and words[first].tag in _ADVERBS | {","}:
