@@ -1,7 +1,7 @@
 """Swap two things around a relation of place, `a dog on a couch` into `a couch on a dog`, so that both cannot be true.
 
 The noun phrases change places whole, with determiners, attributes and number, in one edit that spans both. A site is refused:
-- whose relation holds both ways (`symmetric`: `next to`, `with`) or is of no place (`abstract`);
+- whose relation holds both ways (`symmetric`: `next to`, `with`; `in front of`, for two may face each other) or of no place (`abstract`);
 - whose things are joined to others (`coordinated`), are parts (`part`), places or persons' clothes (`place`, `worn`), of one sense
   (`same-noun`), or stand after `of` (`measure`: `a group of dogs`);
 - whose first phrase does not begin the sentence, so that the relation may be another's (`attachment`), or whose second has a pronoun;
@@ -36,29 +36,30 @@ DECLARES = Declares(
     opposition="contradiction",
     evidence=("edit",),
     verifiers=("equivalent", "known-positive"),
-    candidates=r"(?i)\b(on|in|over|under|underneath|beneath|above|below|atop|inside|behind|front|top|next|near|beside|with|between|and)\b",
+    candidates=r"(?i)\b(on|in|over|under|underneath|beneath|above|below|atop|inside|behind|front|next|near|beside|with|between|and)\b",
 )
 
-_ASYMMETRIC = listed("on in under above below over beneath underneath atop inside behind in_front_of on_top_of inside_of")
-_SYMMETRIC = listed("next near beside with between alongside among adjacent opposite and")
+_ASYMMETRIC = listed("on in under above below over beneath underneath atop inside behind on_top_of inside_of")
+_SYMMETRIC = listed("next near beside with between alongside among adjacent opposite front and")
 _FIRST_WORDS = frozenset(relation.split()[0] for relation in _ASYMMETRIC)
 _PLACES = listed(
-    """field street road beach room sky air park city court hill slope mountain water ocean sea river lake ground floor grass snow sand yard
-    bathroom kitchen bedroom restaurant station airport runway track tracks sidewalk highway lot area forest woods zoo stadium office shop
-    store market garden wall ceiling desert meadow pasture trail path rail rails platform intersection corner background foreground middle
-    center side front back top bottom edge end picture photo photograph image painting scene view day night dark rain sun phone line row
-    rows enclosure pen lawn dirt wild shade town village house building home school church barn hillside countertop"""
+    """field street road beach room sky air park city court hill slope mountain water ocean sea river lake ground floor grass snow sand
+    yard bathroom kitchen bedroom restaurant station airport runway track tracks sidewalk highway lot area forest woods zoo stadium
+    office shop store market garden wall ceiling desert meadow pasture trail path rail rails platform intersection corner background
+    foreground middle center side front back top bottom edge end cellphone telephone horseback bicycle_lane picture photo photograph
+    image painting scene view day night dark rain sun phone line row rows enclosure pen lawn dirt wild shade town village house
+    building home school church barn hillside countertop"""
 )
 _PARTS = listed(
-    """hand hands arm arms head face leg legs foot feet lap shoulder shoulders mouth neck back hair nose eye eyes ear ears tail wing wings paw
-    paws handle wheel wheels lid roof seat top side leash screen button"""
+    """hand hands arm arms head face leg legs foot feet lap shoulder shoulders mouth neck back hair nose eye eyes ear ears tail wing wings
+    paw paws handle wheel wheels lid roof seat top side leash screen button"""
 )
 _WORN = listed(
-    """shirt hat jacket coat suit tie dress skirt pants shorts jeans glasses sunglasses helmet uniform gloves boots shoes socks cap vest scarf
-    sweater costume outfit wetsuit gear clothes clothing apron bikini swimsuit robe gown skis ski snowboard"""
+    """shirt hat jacket coat suit tie dress skirt pants shorts jeans glasses sunglasses helmet uniform gloves boots shoes socks cap vest
+    scarf sweater costume outfit wetsuit gear clothes clothing apron bikini swimsuit robe gown skis ski snowboard"""
 )
 _MEASURES = listed(
-    "group pair couple bunch number lot lots piece slice herd flock row line cup glass set variety pile stack kind type close view front"
+    "group pair couple bunch number lot lots piece slice herd flock row line set variety pile stack kind type close view front"
 )
 _POSTURES = reading.POSTURES - listed("dancing growing landing hiding")
 _LONGEST = 3
@@ -88,6 +89,9 @@ def _sites(text: str, sentence: Sentence) -> Iterator[Site]:
     while place < len(words):
         if words[place].text in _SYMMETRIC and place:
             yield Site(words[place].start, words[place].end, reason="coordinated" if words[place].text == "and" else "symmetric")
+        if words[place].text == "in" and place + 1 < len(words) and words[place + 1].text == "front":
+            place += 1
+            continue
         size = _relation(words, place)
         if size:
             yield _site(text, sentence, place, place + size)
@@ -147,8 +151,11 @@ def _reason(sentence: Sentence, left: tuple[int, int], right: tuple[int, int]) -
     follows = words[right[1] + 1].text if right[1] + 1 < len(words) else ""
     if follows in ("and", "or", ",", "of", "'s", "-", "/") or "," in {word.text for word in words[left[0] : right[1]]}:
         return "coordinated" if follows != "of" else "measure"
-    if follows and words[right[1] + 1].tag.startswith("NN"):
+    if follows and words[right[1] + 1].tag in ("NN", "NNS", "NNP", "VB", "VBP", "VBN") and words[right[1] + 1].text not in _POSTURES:
         return "part"
+    bare = right[0] == right[1] or words[right[0]].tag not in ("DT", "CD")
+    if bare and reading.is_verb(two.text):  # `the goalkeeper in orange grabs the ball`
+        return "attachment"
     if not {one.text, *bases[:1]}.isdisjoint(_MEASURES):
         return "measure"
     if not {one.text, two.text, *bases}.isdisjoint(_PLACES):
@@ -166,24 +173,32 @@ def _reason(sentence: Sentence, left: tuple[int, int], right: tuple[int, int]) -
 
 
 def _swapped(text: str, words: Sequence[Word], left: tuple[int, int], right: tuple[int, int], relation: int) -> Site:
-    """The phrases in each other's places; the first letter is as it was at the beginning, and a form of `be` agrees with what it now follows."""
+    """The phrases in each other's places; the first letter of the sentence is as it was, and the verb agrees with what is now before it."""
     start, end = words[left[0]].start, words[right[1]].end
     first, second = text[start : words[left[1]].end], text[words[right[0]].start : end]
     between = text[words[left[1]].end : words[right[0]].start]
     many = [words[at].tag == "NNS" or _counted(words, phrase) for phrase in (left, right) for at in (phrase[1],)]
-    verb = [word for word in words[left[1] + 1 : relation] if word.tag in ("VBZ", "VBP") or word.text in grammar.FINITE_BE]
+    verbs = [word for word in words[left[1] + 1 : relation] if word.text in _AGREE]
     there = left[0] and words[left[0] - 1].text in grammar.FINITE_BE
-    if many[0] != many[1] and (verb or there):
-        if there or len(verb) > 1 or verb[0].text not in _AGREE:
+    if many[0] != many[1] and (verbs or there):
+        if there or len(verbs) > 1:
             return Site(start, end, reason="agreement")
-        at = verb[0].start - words[left[1]].end
-        between = between[:at] + _AGREE[verb[0].text] + between[at + len(verb[0].text) :]
-    if left[0] == 0 and first[:1].isupper() and not first[:2].isupper():
+        at = verbs[0].start - words[left[1]].end
+        between = between[:at] + _AGREE[verbs[0].text] + between[at + len(verbs[0].text) :]
+    if left[0] == 0 and first[:1].isupper() and not text.isupper():
         second, first = second[:1].upper() + second[1:], first[:1].lower() + first[1:]
     return Site(start, end, (second + between + first,))
 
 
-_AGREE = {"is": "are", "are": "is", "was": "were", "were": "was"}
+_STANDS = ("sit", "stand", "lie", "lean", "hang", "rest", "sleep")
+_AGREE = {
+    "is": "are",
+    "are": "is",
+    "was": "were",
+    "were": "was",
+    **{one: f"{one}s" for one in _STANDS},
+    **{f"{one}s": one for one in _STANDS},
+}
 
 
 def _counted(words: Sequence[Word], phrase: tuple[int, int]) -> bool:
