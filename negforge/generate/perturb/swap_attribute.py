@@ -19,7 +19,6 @@ from pydantic import Field
 
 from negforge import reading
 from negforge.contract import Declares, Edit, Refusal
-from negforge.lexicon import lexicon
 from negforge.reading import Sentence, Site, Word, listed
 from negforge.records import Pairs
 from negforge.rng import Rng
@@ -141,7 +140,7 @@ def _reason(text: str, words: Sequence[Word], one: _Attribute, two: _Attribute) 
         if reading.count(words, each.word) > 1:
             return "repeated"
     left, right = (reading.noun(words[each.head].text) or words[each.head].text for each in (one, two))
-    if left == right or lexicon().related(left, right, "n"):
+    if reading.akin(left, right):
         return "same-noun"
     others = [reading.noun(word.text) for word in words if word.tag in ("NN", "NNS")]
     return "repeated" if others.count(left) > 1 or others.count(right) > 1 else ""

@@ -20,7 +20,6 @@ from pydantic import Field
 
 from negforge import grammar, reading
 from negforge.contract import Declares, Edit, Refusal
-from negforge.lexicon import lexicon
 from negforge.reading import Sentence, Site, Word, listed
 from negforge.records import Pairs
 from negforge.rng import Rng
@@ -166,7 +165,7 @@ def _reason(sentence: Sentence, left: tuple[int, int], right: tuple[int, int]) -
         return "part"
     if any(reading.kind(word.text) not in reading.ANIMATE | {"noun.artifact", "noun.food", "noun.plant"} for word in (one, two)):
         return "abstract"
-    if bases[0] == bases[1] or lexicon().related(bases[0], bases[1], "n"):
+    if reading.akin(bases[0], bases[1]):
         return "same-noun"
     named = [reading.noun(word.text) for word in words if word.tag in ("NN", "NNS")]
     return "repeated" if named.count(bases[0]) > 1 or named.count(bases[1]) > 1 else ""
