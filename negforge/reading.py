@@ -108,7 +108,12 @@ def _sentences(text: str, tokens: Sequence[tuple[int, int, str]]) -> list[Senten
     for start, end, tag in tokens:
         bare = tag in ("VB", "VBP") and words and words[-1].tag == "JJ"  # `a clean sink`
         opening = tag == "NNPS" and not words and noun(text[start:end])  # `Flowers in a vase`
-        words.append(Word(start, end, "NN" if bare else "NNS" if opening else tag, plain[start:end] or text[start:end].lower()))
+        sign = not text[start:end][-1:].isalnum() and tag.startswith("NN")  # an emoji
+        words.append(
+            Word(start, end, "SYM" if sign else "NN" if bare else "NNS" if opening else tag, plain[start:end] or text[start:end].lower())
+        )
+    if len(words) > 1 and words[0].tag == "NNP" and words[1].tag in ("NN", "NNS") and lexicon().bases(words[0].text, "a"):
+        words[0] = words[0]._replace(tag="JJ")  # `Black chairs`
     places = tagging.sentences(text)
     if len(places) == 1:
         return [Sentence(words, text, 0)]
@@ -266,6 +271,17 @@ def is_phrase(one: str, two: str) -> bool:
     """Whether two words beside each other are an entry of the lexicon, as they stand or in their base forms."""
     lex = lexicon()
     return lex.is_phrase(one, two) or lex.is_phrase(one, noun(two) or two)
+
+
+@functools.lru_cache(maxsize=1 << 15)
+def akin(one: str, other: str) -> bool:
+    """Whether two nouns, in base form, name by their first senses the same, or one a kind of the other: `dog` and `puppy`."""
+    lex = lexicon()
+    left, right = lex.senses(one, "n"), lex.senses(other, "n")
+    if one == other or not left or not right:
+        return one == other
+    first, second = left[0].synset, right[0].synset
+    return first == second or first in lex.ancestors(second) or second in lex.ancestors(first)
 
 
 def phrase_from(words: Sequence[Word], place: int) -> tuple[int, int] | None:

@@ -74,7 +74,7 @@ def test_a_colour_becomes_another() -> None:
         ("A light blue cup on it.", "composed"),
         ("A red idea in it.", "sense"),
         ("A dog by another dog.", "repeated"),
-        ("A cat by a feline.", "mentioned"),
+        ("A cat by an animal.", "mentioned"),
         ("A mat with a dog.", "list"),
         ("There is a dog here.", "list"),
         ("Dogs eat much meat.", "generic"),
@@ -100,8 +100,7 @@ def test_nothing_is_replaced_by_what_it_may_be() -> None:
     assert "dog" not in _siblings("poodle", "animal")
     assert "whale" not in _siblings("orca", "animal")
     assert not _apart("dog", "dog", "noun.animal")
-    assert all(one.startswith("A dog") for seed in range(9) for one in edits.negatives(generate, "A dog by its puppy.", seed=seed))
-    assert edits.refusal(generate, "A dog by its puppy.", protect="puppy") == "protected"
+    assert edits.refusal(generate, "A dog by its puppy.") == "mentioned"
     made = {one for seed in range(40) for one in edits.negatives(generate, "A dog chasing a horse.", seed=seed)}
     assert made
     assert not {one for one in made if one.count("horse") > 1 or one.count("dog") > 1}
