@@ -27,16 +27,16 @@ _FEMALE = listed(
     Audrey Ava Barbara Beatrice Bella Bertha Beth Betty Beyonce Billie Brenda Brianna Bridget Camila Carla Carly Carol Carolina Caroline
     Carrie Catherine Cecilia Celine Charlotte Chelsea Chloe Christina Christine Claire Clara Claudia Connie Cynthia Daisy Danielle
     Debbie Deborah Delia Denise Diana Diane Dolly Dora Dorothy Edith Elaine Eleanor Elena Elisabeth Eliza Elizabeth Ella Ellen Emily
-    Emma Erica Erin Esther Eva Eve Evelyn Fiona Frances Freya Gabriella Georgina Gina Gloria Grace Greta Gwen Hannah Harriet Hazel
-    Heather Helen Hillary Holly Ida Ingrid Irene Iris Isabel Isabella Jackie Jane Janet Janice Jasmine Jean Jen Jenna Jennifer Jenny
-    Jessica Jill Joan Joanna Jodie Josephine Joyce Judith Judy Julia Julie Juliet Karen Kate Katherine Kathleen Kathy Katie Katy Kelly
-    Kendra Kimberly Kristen Lara Laura Lauren Lea Leah Lena Leslie Lila Lillian Lily Linda Lisa Liza Lizzie Lois Louisa Louise Lucia
-    Lucy Lydia Mabel Madeleine Madonna Maggie Mandy Margaret Maria Marie Marilyn Marissa Martha Mary Maureen Maya Megan Melanie Melinda
-    Melissa Meredith Mia Michelle Mildred Mila Millie Miranda Molly Monica Nadia Nancy Naomi Natalie Natasha Nicole Nina Nora Olga
-    Olivia Oprah Pamela Patricia Paula Pauline Peggy Penelope Penny Phoebe Priscilla Rachel Rebecca Renee Rihanna Rita Roberta Rosa
+    Emma Erica Erin Esther Eva Eve Evelyn Fiona Florence Frances Freya Gabriella Georgina Gina Gloria Grace Greta Gwen Hannah Harriet
+    Hazel Heather Helen Hillary Holly Ida Ingrid Irene Iris Isabel Isabella Jackie Jane Janet Janice Jasmine Jean Jen Jenna Jennifer
+    Jenny Jessica Jill Joan Joanna Jodie Josephine Joyce Judith Judy Julia Julie Juliet Karen Kate Katherine Kathleen Kathy Katie Katy
+    Kelly Kendra Kimberly Kristen Lara Laura Lauren Lea Leah Lena Leslie Lila Lillian Lily Linda Lisa Liza Lizzie Lois Louisa Louise
+    Lucia Lucy Lydia Mabel Madeleine Madonna Maggie Mandy Margaret Maria Marie Marilyn Marissa Martha Mary Maureen Maya Megan Melanie
+    Melinda Melissa Meredith Mia Michelle Mildred Mila Millie Miranda Molly Monica Nadia Nancy Naomi Natalie Natasha Nicole Nina Nora
+    Olga Olivia Oprah Pamela Patricia Paula Pauline Peggy Penelope Penny Phoebe Priscilla Rachel Rebecca Renee Rihanna Rita Roberta Rosa
     Rosalind Rosemary Ruth Sabrina Sally Samantha Sandra Sarah Scarlett Selena Serena Shannon Sharon Sheila Shelley Shirley Sonia Sophia
     Sophie Stacey Stella Stephanie Sue Susan Susie Suzanne Sylvia Tamara Tanya Tara Teresa Theresa Tiffany Tina Trisha Ursula Valerie
-    Vanessa Vera Veronica Wendy Whitney Winifred Yoko Yolanda Yvonne Zoe"""
+    Vanessa Vera Veronica Victoria Virginia Wendy Whitney Winifred Yoko Yolanda Yvonne Zoe"""
 )
 _MALE = listed(
     """Aaron Abel Abraham Adam Adolf Adrian Al Alan Albert Alec Alexander Alfred Allan Allen Alvin Andrew Andy Angus Anthony Antonin
@@ -59,10 +59,14 @@ _MALE = listed(
     Toby Todd Tom Tommy Tony Travis Trevor Truman Tyler Tyrone Vernon Victor Vincent Vladimir Wallace Walt Walter Warren Wayne Wesley
     Wilfred Wilhelm Will William Willie Winston Wolfgang Woody Xavier Yuri Zachary"""
 )
-# Of men and of women, or of places as well: what they are the name alone does not say.
-_NEUTRAL = listed(
-    """Alex Ashley Austin Brooklyn Casey Charlie Chelsea Dakota Dallas Florence Georgia Israel Jackie Jamie Jean Jesse Jordan Kelly Kim
-    Leslie Lincoln Madison Morgan Pat Paris Robin Sam Shannon Sydney Taylor Terry Virginia Washington Jackson Cameron Drew Lee Marion"""
+# Of men and of women: which of them the name alone does not say.
+_UNISEX = listed(
+    "Alex Ashley Casey Charlie Dakota Jackie Jamie Jean Jesse Kelly Kim Leslie Morgan Pat Robin Sam Shannon Taylor Terry Marion Drew"
+)
+# Alone these may be places, too.
+_ALSO_PLACES = listed(
+    """Austin Brooklyn Carolina Charlotte Chelsea Dakota Dallas Florence Georgia Israel Jackson Jordan Lincoln Madison Paris Sydney
+    Victoria Virginia Washington Cameron Lee"""
 )
 _TITLES = {
     **dict.fromkeys(("Mr", "Sir", "King", "Prince", "Lord", "Emperor", "Tsar", "Pope", "Uncle", "Father", "Duke", "Brother"), "m"),
@@ -108,7 +112,8 @@ _OTHERS = listed(
     """War Wars Battle Treaty Act Award Awards Prize Cup League Championship Championships Olympics Games Festival Day Year Era Age Dynasty
     Revolution Bill Amendment Law Code Theory Syndrome Disease Effect Show Song Album Movie Film Book Bible Trophy Tour Grammy Oscar
     Emmy Series Bowl Conference Division Station Line Bridge Tower Building Street Road Avenue Highway Park House Palace Stadium Theatre
-    Theater Hotel Center Centre Hall Airport Cathedral Church Party Army Navy Force Forces School Union States Republic Empire Kingdom"""
+    Theater Hotel Falls Beach State Tech City Town Secret Center Centre Hall Airport Cathedral Church Party Army Navy Force Forces
+    School Union States Republic Empire Kingdom"""
 )
 _WATERS = {"River": "river", "Lake": "lake", "Mount": "mountain", "Mountain": "mountain", "Island": "island", "County": "county"}
 _JOINS = listed("of the de la van von der den del di da du le al bin ibn y &")
@@ -152,7 +157,7 @@ _ARTICLE = re.compile(r"(?i)^the\s+")
 _PRONOUN = re.compile(r"(?i)\b(he|him|his|himself|she|her|hers|herself)\b")
 _INITIAL = re.compile(r"[A-Z]")
 _GLUE = ("-", "/", "_", "@", "#", "$", "\u2013")
-_TITLED = re.compile(r"['\u2019]s [A-Z]")  # `Dawson's Creek` is no one's creek
+_TITLED = re.compile(r"['\u2019](?:s [A-Z]|(?!s\b)\w)")  # `Dawson's Creek` is no one's creek, and `O'Neill` is one name
 _DOTTED = frozenset([*_TITLES, "St", "Jr", "Sr", "Ft", "Mt"])
 
 
@@ -269,8 +274,10 @@ def kind_of(name: str) -> str:
         return "organisation"
     if bare in _COUNTRIES or bare in _STATES or bare in _CONTINENTS or bare in _CITIES:
         return "place"
+    if "&" in bare or len(set(words)) < len(words) or any(re.search("-[a-z]", word) for word in words):
+        return ""
     if words[0] in _TITLES and len(words) > 1:
-        return "person" if not _ENDS & set(words) else ""
+        return "person" if not _ENDS & set(words) and words[-1] not in _TITLES else ""
     if words[0] in _OTHERS or words[-1] in _OTHERS or any(word.isdigit() for word in words):
         return ""
     if len(words) > 1 and (words[0] in _WATERS or words[-1] in _WATERS):
@@ -283,7 +290,7 @@ def kind_of(name: str) -> str:
         shaped = len(words) <= 4 and all(word[0].isupper() or word in ("van", "von", "de", "der", "la", "den", "bin") for word in words)
         plain = words[-1][0].isupper() and not _plural_or_common(words[-1])
         return known or ("person" if given and shaped and plain else "")
-    if words[0] in _NEUTRAL:
+    if words[0] in _ALSO_PLACES:
         return ""
     if words[0] in _FEMALE or words[0] in _MALE:
         return "person"
@@ -354,7 +361,15 @@ def gender_of(name: str) -> str:
         return ""
     if words[0] in _TITLES:
         return _TITLES[words[0]] or (gender_of(" ".join(words[1:])) if len(words) > 2 else "")
-    return "" if words[0] in _NEUTRAL else "f" if words[0] in _FEMALE else "m" if words[0] in _MALE else ""
+    return (
+        ""
+        if words[0] in _UNISEX or (words[0] in _ALSO_PLACES and len(words) == 1)
+        else "f"
+        if words[0] in _FEMALE
+        else "m"
+        if words[0] in _MALE
+        else ""
+    )
 
 
 def pronouns(text: str) -> str:
