@@ -24,40 +24,41 @@ def listed(words: str) -> frozenset[str]:
 
 _FEMALE = listed(
     """Abigail Ada Adele Agatha Agnes Alexandra Alice Alicia Alison Amanda Amelia Amy Andrea Angela Angelina Anita Ann Anna Anne Annie
-    Audrey Ava Barbara Beatrice Bella Bertha Beth Betty Beyonce Billie Brenda Brianna Bridget Camila Carla Carly Carol Carolina Caroline
-    Carrie Catherine Cecilia Celine Charlotte Chelsea Chloe Christina Christine Claire Clara Claudia Connie Cynthia Daisy Danielle
-    Debbie Deborah Delia Denise Diana Diane Dolly Dora Dorothy Edith Elaine Eleanor Elena Elisabeth Eliza Elizabeth Ella Ellen Emily
-    Emma Erica Erin Esther Eva Eve Evelyn Fiona Florence Frances Freya Gabriella Georgina Gina Gloria Grace Greta Gwen Hannah Harriet
-    Hazel Heather Helen Hillary Holly Ida Ingrid Irene Iris Isabel Isabella Jackie Jane Janet Janice Jasmine Jean Jen Jenna Jennifer
-    Jenny Jessica Jill Joan Joanna Jodie Josephine Joyce Judith Judy Julia Julie Juliet Karen Kate Katherine Kathleen Kathy Katie Katy
-    Kelly Kendra Kimberly Kristen Lara Laura Lauren Lea Leah Lena Leslie Lila Lillian Lily Linda Lisa Liza Lizzie Lois Louisa Louise
-    Lucia Lucy Lydia Mabel Madeleine Madonna Maggie Mandy Margaret Maria Marie Marilyn Marissa Martha Mary Maureen Maya Megan Melanie
-    Melinda Melissa Meredith Mia Michelle Mildred Mila Millie Miranda Molly Monica Nadia Nancy Naomi Natalie Natasha Nicole Nina Nora
-    Olga Olivia Oprah Pamela Patricia Paula Pauline Peggy Penelope Penny Phoebe Priscilla Rachel Rebecca Renee Rihanna Rita Roberta Rosa
-    Rosalind Rosemary Ruth Sabrina Sally Samantha Sandra Sarah Scarlett Selena Serena Shannon Sharon Sheila Shelley Shirley Sonia Sophia
-    Sophie Stacey Stella Stephanie Sue Susan Susie Suzanne Sylvia Tamara Tanya Tara Teresa Theresa Tiffany Tina Trisha Ursula Valerie
-    Vanessa Vera Veronica Victoria Virginia Wendy Whitney Winifred Yoko Yolanda Yvonne Zoe"""
+    Audrey Ava Barbara Beatrice Bella Bertha Beth Betty Beyonce Billie Brenda Brianna Bridget Camila Carla Carly Carol Carolina
+    Caroline Carrie Catherine Cecilia Celine Charlotte Chelsea Chloe Christina Christine Claire Clara Claudia Connie Cynthia Daisy
+    Danielle Debbie Deborah Delia Denise Diana Diane Dolly Dora Dorothy Edith Elaine Eleanor Elena Elisabeth Eliza Elizabeth Ella
+    Ellen Emily Emma Erica Erin Esther Eva Eve Evelyn Fiona Florence Frances Freya Gabriella Georgina Gina Gloria Grace Greta Gwen
+    Hannah Harriet Hazel Heather Helen Hillary Holly Ida Ingrid Irene Iris Isabel Isabella Jackie Jane Janet Janice Jasmine Jean Jen
+    Jenna Jennifer Jenny Jessica Jill Joan Joanna Jodie Josephine Joyce Judith Judy Julia Julie Juliet Karen Kate Katherine Kathleen
+    Kathy Katie Katy Kelly Kendra Kimberly Kristen Lara Laura Lauren Lea Leah Lena Leslie Lila Lillian Lily Linda Lisa Liza Lizzie
+    Lois Louisa Louise Lucia Lucy Lydia Mabel Madeleine Madonna Maggie Mandy Margaret Maria Marie Marilyn Marissa Martha Mary Maureen
+    Maya Megan Melanie Melinda Melissa Meredith Mia Michelle Mildred Mila Millie Miranda Molly Monica Nadia Nancy Naomi Natalie
+    Natasha Nicole Nina Nora Olga Olivia Oprah Pamela Patricia Paula Pauline Peggy Penelope Penny Phoebe Priscilla Rachel Rebecca
+    Renee Rihanna Rita Roberta Rosa Rosalind Rosemary Ruth Sabrina Sally Samantha Sandra Sarah Scarlett Selena Serena Shannon Sharon
+    Sheila Shelley Shirley Sonia Sophia Sophie Stacey Stella Stephanie Sue Susan Susie Suzanne Sylvia Tamara Tanya Tara Teresa Theresa
+    Tiffany Tina Trisha Ursula Valerie Vanessa Vera Veronica Victoria Virginia Wendy Whitney Winifred Yoko Yolanda Yvonne Zoe"""
 )
 _MALE = listed(
     """Aaron Abel Abraham Adam Adolf Adrian Al Alan Albert Alec Alexander Alfred Allan Allen Alvin Andrew Andy Angus Anthony Antonin
-    Antonio Archie Arnold Arthur Barack Barry Bart Ben Benedict Benjamin Bernard Bert Bill Billy Bob Bobby Brad Bradley Brandon Brendan
-    Brian Bruce Bruno Bryan Caleb Calvin Carl Carlos Cedric Charles Charlie Chris Christian Christopher Clarence Claude Clint Clive
-    Colin Connor Craig Dan Daniel Danny Darren Daryl Dave David Dean Dennis Derek Dick Diego Donald Doug Douglas Duncan Dustin Dwayne
-    Dwight Earl Ed Eddie Edgar Edmund Eduardo Edward Edwin Eli Elias Elliot Elmer Elon Elton Elvis Emil Emmanuel Eric Ernest Ethan
-    Eugene Felipe Felix Ferdinand Fernando Finn Frank Franklin Franz Fred Freddie Frederick Friedrich Fritz Gabriel Galileo Gareth Gary
-    Gavin Geoffrey George Gerald Gilbert Giovanni Giuseppe Glenn Gordon Graham Greg Gregory Gus Guy Hank Hans Harold Harry Harvey Hector
-    Heinrich Henri Henry Herbert Herman Homer Howard Hubert Hugh Hugo Humphrey Ian Igor Iggy Isaac Ivan Jack Jacob Jacques Jake James
-    Jamie Jared Jason Javier Jay Jeff Jeffrey Jeremy Jerome Jerry Jesse Jesus Jim Jimmy Joe Joel Johann Johannes John Johnny Jon Jonah
-    Jonas Jonathan Jose Joseph Josh Joshua Juan Julian Julius Justin Karl Keith Ken Kenneth Kenny Kevin Kurt Kyle Larry Lars Laurence
-    Lawrence Leo Leon Leonard Leonardo Leonid Leroy Lewis Liam Lionel Louis Lucas Ludwig Luigi Luis Luke Luther Malcolm Manuel Marcel
-    Marcus Mario Mark Marlon Marshall Martin Marvin Mateo Matt Matthew Maurice Max Maxwell Michael Michelangelo Mick Miguel Mikhail
-    Miles Mike Milo Mitch Mohammed Morris Moses Muhammad Napoleon Nathan Nathaniel Neil Nelson Nicholas Nick Nicolas Niels Nikola Noah
-    Noel Norman Oliver Orson Oscar Oswald Otto Owen Pablo Pat Patrick Paul Pedro Percy Pete Peter Phil Philip Pierre Quentin Ralph Ramon
-    Randall Randy Raphael Ray Raymond Reginald Rene Rex Ricardo Richard Rick Ricky Ringo Rob Robert Roberto Robin Rocky Rod Roger Roland
-    Roman Ronald Ronnie Ross Roy Rudolf Rudolph Rudyard Rufus Rupert Russell Ryan Salvador Sam Samuel Scott Sean Sebastian Sergei Seth
-    Shane Sidney Sigmund Simon Spencer Stan Stanley Stephen Steve Steven Stuart Ted Terence Terrence Terry Theodore Thomas Tim Timothy
-    Toby Todd Tom Tommy Tony Travis Trevor Truman Tyler Tyrone Vernon Victor Vincent Vladimir Wallace Walt Walter Warren Wayne Wesley
-    Wilfred Wilhelm Will William Willie Winston Wolfgang Woody Xavier Yuri Zachary"""
+    Antonio Archie Arnold Arthur Barack Barry Bart Ben Benedict Benjamin Bernard Bert Bill Billy Bob Bobby Brad Bradley Brandon
+    Brendan Brian Bruce Bruno Bryan Caleb Calvin Carl Carlos Cedric Charles Charlie Chris Christian Christopher Clarence Claude Clint
+    Clive Colin Connor Craig Dan Daniel Danny Darren Daryl Dave David Dean Dennis Derek Dick Diego Donald Doug Douglas Duncan Dustin
+    Dwayne Dwight Earl Ed Eddie Edgar Edmund Eduardo Edward Edwin Eli Elias Elliot Elmer Elon Elton Elvis Emil Emmanuel Eric Ernest
+    Ethan Eugene Felipe Felix Ferdinand Fernando Finn Frank Franklin Franz Fred Freddie Frederick Friedrich Fritz Gabriel Galileo
+    Gareth Gary Gavin Geoffrey George Gerald Gilbert Giovanni Giuseppe Glenn Gordon Graham Greg Gregory Gus Guy Hank Hans Harold Harry
+    Harvey Hector Heinrich Henri Henry Herbert Herman Homer Howard Hubert Hugh Hugo Humphrey Ian Igor Iggy Isaac Ivan Jack Jacob
+    Jacques Jake James Jamie Jared Jason Javier Jay Jeff Jeffrey Jeremy Jerome Jerry Jesse Jesus Jim Jimmy Joe Joel Johann Johannes
+    John Johnny Jon Jonah Jonas Jonathan Jose Joseph Josh Joshua Juan Julian Julius Justin Karl Keith Ken Kenneth Kenny Kevin Kurt
+    Kyle Larry Lars Laurence Lawrence Leo Leon Leonard Leonardo Leonid Leroy Lewis Liam Lionel Louis Lucas Ludwig Luigi Luis Luke
+    Luther Malcolm Manuel Marcel Marcus Mario Mark Marlon Marshall Martin Marvin Mateo Matt Matthew Maurice Max Maxwell Michael
+    Michelangelo Mick Miguel Mikhail Miles Mike Milo Mitch Mohammed Morris Moses Muhammad Napoleon Nathan Nathaniel Neil Nelson
+    Nicholas Nick Nicolas Niels Nikola Noah Noel Norman Oliver Orson Oscar Oswald Otto Owen Pablo Pat Patrick Paul Pedro Percy Pete
+    Peter Phil Philip Pierre Quentin Ralph Ramon Randall Randy Raphael Ray Raymond Reginald Rene Rex Ricardo Richard Rick Ricky Ringo
+    Rob Robert Roberto Robin Rocky Rod Roger Roland Roman Ronald Ronnie Ross Roy Rudolf Rudolph Rudyard Rufus Rupert Russell Ryan
+    Salvador Sam Samuel Scott Sean Sebastian Sergei Seth Shane Sidney Sigmund Simon Spencer Stan Stanley Stephen Steve Steven Stuart
+    Ted Terence Terrence Terry Theodore Thomas Tim Timothy Toby Todd Tom Tommy Tony Travis Trevor Truman Tyler Tyrone Vernon Victor
+    Vincent Vladimir Wallace Walt Walter Warren Wayne Wesley Wilfred Wilhelm Will William Willie Winston Wolfgang Woody Xavier Yuri
+    Zachary"""
 )
 # Of men and of women: which of them the name alone does not say.
 _UNISEX = listed(
@@ -87,10 +88,10 @@ _COUNTRIES = listed(
     United_States United_States_of_America Uruguay Uzbekistan Vanuatu Venezuela Vietnam Yemen Zambia Zimbabwe"""
 )
 _STATES = listed(
-    """Alabama Alaska Arizona Arkansas California Colorado Connecticut Delaware Florida Hawaii Idaho Illinois Indiana Iowa Kansas Kentucky
-    Louisiana Maine Maryland Massachusetts Michigan Minnesota Mississippi Missouri Montana Nebraska Nevada New_Hampshire New_Jersey
-    New_Mexico North_Carolina North_Dakota Ohio Oklahoma Oregon Pennsylvania Rhode_Island South_Carolina South_Dakota Tennessee Texas
-    Utah Vermont West_Virginia Wisconsin Wyoming"""
+    """Alabama Alaska Arizona Arkansas California Colorado Connecticut Delaware Florida Hawaii Idaho Illinois Indiana Iowa Kansas
+    Kentucky Louisiana Maine Maryland Massachusetts Michigan Minnesota Mississippi Missouri Montana Nebraska Nevada New_Hampshire
+    New_Jersey New_Mexico North_Carolina North_Dakota Ohio Oklahoma Oregon Pennsylvania Rhode_Island South_Carolina South_Dakota
+    Tennessee Texas Utah Vermont West_Virginia Wisconsin Wyoming"""
 )
 # Cities that all know, for which WordNet has a man or a god of the same name as well.
 _CITIES = listed(
@@ -109,22 +110,22 @@ _ORGANISATIONS = listed(
 )
 # A name that ends or begins so is of none of the three types.
 _OTHERS = listed(
-    """War Wars Battle Treaty Act Award Awards Prize Cup League Championship Championships Olympics Games Festival Day Year Era Age Dynasty
-    Revolution Bill Amendment Law Code Theory Syndrome Disease Effect Show Song Album Movie Film Book Bible Trophy Tour Grammy Oscar
-    Emmy Series Bowl Conference Division Station Line Bridge Tower Building Street Road Avenue Highway Park House Palace Stadium Theatre
-    Theater Hotel Falls Beach State Tech City Town Secret Center Centre Hall Airport Cathedral Church Party Army Navy Force Forces
-    School Union States Republic Empire Kingdom"""
+    """War Wars Battle Treaty Act Award Awards Prize Cup League Championship Championships Olympics Games Festival Day Year Era Age
+    Dynasty Revolution Bill Amendment Law Code Theory Syndrome Disease Effect Show Song Album Movie Film Book Bible Trophy Tour Series
+    Bowl Conference Division Station Line Bridge Tower Building Street Road Avenue Highway Park House Palace Stadium Theatre Theater
+    Hotel Falls Beach State Tech City Town Secret Center Centre Hall Airport Cathedral Church Party Army Navy Force Forces School
+    Union States Republic Empire Kingdom"""
 )
 _WATERS = {"River": "river", "Lake": "lake", "Mount": "mountain", "Mountain": "mountain", "Island": "island", "County": "county"}
 _JOINS = listed("of the de la van von der den del di da du le al bin ibn y &")
 _ENDS = listed("of the de la van von der den del di da du le al bin ibn y & and")
 _NO_NAMES = listed(
-    """I The A An This That These Those He She It We They You His Her Its Our Their My Your In On At By For From With To Of And But Or Nor
-    So If When While After Before Because Although Though Since As Is Are Was Were Do Does Did Has Have Had Can Could Will Would May
-    Might Must Should Not No Yes All Every Each Some Many Most Few Both One Two Three There Here What Which Who Whom Whose How Why Where
-    Also However Then Thus Therefore January February March April May June July August September October November December Monday
-    Tuesday Wednesday Thursday Friday Saturday Sunday Christmas Easter Halloween Thanksgiving God Earth Internet AM PM BC AD BCE CE OK
-    TV"""
+    """I The A An This That These Those He She It We They You His Her Its Our Their My Your In On At By For From With To Of And But Or
+    Nor So If When While After Before Because Although Though Since As Is Are Was Were Do Does Did Has Have Had Can Could Will Would
+    May Might Must Should Not No Yes All Every Each Some Many Most Few Both One Two Three There Here What Which Who Whom Whose How Why
+    Where Also However Then Thus Therefore January February March April May June July August September October November December
+    Monday Tuesday Wednesday Thursday Friday Saturday Sunday Christmas Easter Halloween Thanksgiving God Earth Internet AM PM BC AD
+    BCE CE OK TV"""
 )
 # Names of one and the same thing.
 _SAME = [
