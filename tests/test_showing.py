@@ -261,7 +261,9 @@ def test_the_languages_of_operators_that_change_texts_are_listed() -> None:
     lines = dict(re.split(r"\s{2,}", line) for line in good("operators", "--languages").out.splitlines())
     assert lines["generate perturb.number"] == "any"
     assert {one.title for one in registry.every_operator() if one.declared.get("edits") or one.declared.get("languages")} == {*lines}
-    assert all(lines[one.title] == ", ".join(one.declared["languages"]) for one in registry.every_operator() if one.declared.get("languages"))
+    assert all(
+        lines[one.title] == ", ".join(one.declared["languages"]) for one in registry.every_operator() if one.declared.get("languages")
+    )
     assert re.search(r"Languages:?\s+any", good("operators", "show", "perturb.number").out)
 
 

@@ -99,15 +99,14 @@ _RELATIONS: tuple[tuple[str, re.Pattern[str], bool], ...] = tuple(
 _MOVED = re.compile(
     r"\b(?:moved|emigrated|immigrated|migrated|relocated|transferred)(?: (?:back|away|permanently|[a-z]+ly|with \w+ \w+))? from (?:the )?$"
 )
-_CLOSED = re.compile(r"\s*(?:$|[.;,:)]|(?:does|did|do|has|had|is|was)\s*[.;,]|(?:and|but|while)\b)")
+_CLOSED = re.compile(r"\s*(?:(?:does|did|do|has|had|is|was|[a-z]{3,}(?:ed|[a-z]s))?(?: now| today)?\s*(?:$|[.;,:)])|(?:and|but|while)\b)")
 _JOINED = re.compile(r"\s*(?:,|and|or|nor|&|,?\s+and|,\s*or|vs\.?|versus|as well as|/|-|\u2013)\s*(?:the\s+)?", re.IGNORECASE)
 _BREAKS = mentions.listed(
     """and or but who which that while because when whose where although though not than before after until he she they it i we you
     what how so than"""
 )
-_OPENS = re.compile(
-    r"(?:|(?:In|On|At|By|During|After|Since|From|Today|Yesterday|Later|Then|Now)\b[^,;]{0,50}, |.*(?:; |, (?:and|but|while) ))(?:[Tt]he )?"
-)
+_TIMES_OF = "In|On|At|By|Of|During|After|Since|From|Today|Yesterday|Later|Then|Now"
+_OPENS = re.compile(rf"(?:|(?:{_TIMES_OF})\b[^,;]{{0,50}}, |[A-Z][a-z]+ \w+ ago, |.*(?:; |, (?:and|but|while) ))(?:[Tt]he )?")
 _THE = re.compile(r"(?<![^\W_])[Tt]he $")
 _DETERMINED = re.compile(r"(?i)(?<![^\W_])(?:an?|this|that|each|every|his|her|their|its) $")
 _MODAL = re.compile(r"\b(?:can|may|should|must|shall|will|(?i:if|maybe|perhaps|possibly|probably|allegedly|likely))\b")
