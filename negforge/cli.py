@@ -479,6 +479,7 @@ app.add_typer(_operators, name="operators")
 def _list_operators(
     ctx: typer.Context,
     json_: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+    languages: Annotated[bool, typer.Option("--languages", help="List those that change texts, with the languages they do it in.")] = False,
 ) -> None:
     """List the operators, or show one."""
     if ctx.invoked_subcommand is not None:
@@ -490,7 +491,7 @@ def _list_operators(
 
         sys.stdout.write(document([one.document() for one in registry.every_operator()]))
         return
-    sys.stdout.writelines(f"{line}\n" for line in registry.table(_columns()))
+    sys.stdout.writelines(f"{line}\n" for line in registry.table(_columns(), languages=languages))
 
 
 def _columns() -> int | None:

@@ -114,6 +114,11 @@ class Operator:
             fault = declaration_fault(self)
         return fault.what if fault is not None else ""
 
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages of the texts it changes: those declared, else any; none of an operator that changes no text."""
+        return tuple(self.declared.get("languages", ())) or (("any",) if self.declared.get("edits") else ())
+
     def document(self) -> dict[str, Any]:
         """What the list of operators says of it, as JSON."""
         foreign = {"third_party": {"from": str(self.tree), "file": str(self.path)}} if self.tree.foreign else {}
@@ -241,13 +246,13 @@ def our_operators() -> list[Operator]:
     return [operator for verb in VERBS for operator in _operators(verb, (OURS,)).values()]
 
 
-def table(columns: int | None) -> list[str]:
-    """All operators with their summaries, a line each, wrapped where a width is given."""
-    every = every_operator()
+def table(columns: int | None, *, languages: bool = False) -> list[str]:
+    """All operators with their summaries, a line each, wrapped where a width is given; or those that change texts, with their languages."""
+    every = [one for one in every_operator() if not languages or one.languages]
     width = max(len(one.title) for one in every) + 2
     lines = []
     for one in every:
-        text = f"broken: {one.broken}" if one.broken else one.summary
+        text = f"broken: {one.broken}" if one.broken else ", ".join(one.languages) if languages else one.summary
         text += f" [{one.tree}]" if one.tree.foreign else ""
         pieces = textwrap.wrap(text, max(columns - width, 20)) if columns else [text]
         lines += [f"{name:<{width}}{piece}" for name, piece in zip([one.title] + [""] * len(pieces), pieces, strict=False)]

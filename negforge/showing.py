@@ -160,7 +160,7 @@ def facts(operator: Operator) -> list[tuple[str, str]]:
         "fixed": "Fixed",
     }
     for key, title in rows.items():
-        value = declared.get(key)
+        value = operator.languages if key == "languages" else declared.get(key)
         if value:
             found.append(
                 (title, ", ".join(f"{name} {one}" for name, one in value.items()) if isinstance(value, dict) else ", ".join(value))

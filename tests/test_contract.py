@@ -27,6 +27,11 @@ TEXTS = (
     "def larger(one, other):\n    return one if one > other else other + 0\n",
     "A black dog on a white couch.",
     "A dog chasing a cat.",
+    "Ben has 3 more apples than Ann.",
+    "Dublin is the capital of Ireland.",
+    "Oslo is the capital of Norway.",
+    "Alice Smith wrote The Silent Harbour.",
+    "John Brown wrote The Second Winter.",
 )
 TestLaws = laws_of(*(one.title for one in EVERY), texts=TEXTS, options={"model": str(MODEL), "reranker": Reranking().spec})
 

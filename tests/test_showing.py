@@ -263,6 +263,17 @@ def test_operators_lists_and_shows() -> None:
     assert good("operators", "show", "mine.bm25").out == good("operators", "show", "generate mine.bm25").out
 
 
+def test_the_languages_of_operators_that_change_texts_are_listed() -> None:
+    """A line each, with what the file declares, or `any`; on its page too; none of an operator that changes no text."""
+    lines = dict(re.split(r"\s{2,}", line) for line in good("operators", "--languages").out.splitlines())
+    assert lines["generate perturb.number"] == "any"
+    assert {one.title for one in registry.every_operator() if one.declared.get("edits") or one.declared.get("languages")} == {*lines}
+    assert all(
+        lines[one.title] == ", ".join(one.declared["languages"]) for one in registry.every_operator() if one.declared.get("languages")
+    )
+    assert re.search(r"Languages:?\s+any", good("operators", "show", "perturb.number").out)
+
+
 @pytest.mark.parametrize(
     ("name", "mend"), [("mine.bm26", "did you mean mine.bm25?"), ("tpo", "did you mean top?"), ("qqqq", "negforge operators lists")]
 )
