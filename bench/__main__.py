@@ -58,6 +58,9 @@ def seconds(cost: Cost) -> str:
     return f"{cost.seconds:.2f} s" + (f" (spread {cost.spread:.0%})" if len(cost.cpu) > 1 else "")
 
 
+TAGGED = ("perturb.negation", "perturb.antonym")
+
+
 def perturb(folder: Path, scale: Scale) -> list[Row]:
     """A row-local stage against the fastest augmenter of nlpaug, on the same texts and on one core."""
     pairs, made = folder / "pairs.parquet", folder / "perturbed.parquet"
@@ -85,6 +88,27 @@ def perturb(folder: Path, scale: Scale) -> list[Row]:
         text = f"{seconds(cost)}, {rate:,.0f} rows/s" + (f", {ratio:.1f}x {best}" if best else ", nlpaug is not installed")
         met = ratio >= target if best else None
         found.append(row(f"(a) perturb.number, {name} ({share})", text, f"{target}x nlpaug", met=met, ratio=ratio, cpu=cost.cpu))
+    return found + _tagged(folder, pairs, peers.get(best), scale)
+
+
+def _tagged(folder: Path, pairs: Path, peer: Cost | None, scale: Scale) -> list[Row]:
+    """Operators that look at parts of speech: against the bare tagger, and what of it is left where tags are there."""
+    tags, out = folder / "tagged.parquet", folder / "edited.parquet"
+    bare = work("tagger", repeats=scale.repeats, cores=1, pairs=pairs)
+    command(("ingest", "tags", pairs, "-o", tags), cores=1, before=functools.partial(tags.unlink, missing_ok=True))
+    found = [row("(a) the bare light tagger", f"{seconds(bare)}, {scale.rows / bare.seconds:,.0f} texts/s")]
+    for name in TAGGED:
+        ours = work("operator", repeats=scale.repeats, cores=1, pairs=pairs, which=name)
+        after = work("operator", repeats=scale.repeats, cores=1, pairs=tags, which=name)
+        whole = command(("generate", name, pairs, "-o", out), cores=1, before=functools.partial(out.unlink, missing_ok=True))
+        text = f"{seconds(ours)}, {bare.seconds / ours.seconds:.2f}x the bare tagger's speed; with tags in the input {after.seconds:.2f} s"
+        if peer is not None:
+            text += (
+                f", {peer.seconds / after.seconds:.1f}x nlpaug; whole command {whole.seconds:.2f} s, {peer.seconds / whole.seconds:.2f}x"
+            )
+        share = f"{ours.said['kept'] / scale.rows:.0%} of the texts give a row"
+        met = ours.seconds <= 2 * bare.seconds
+        found.append(row(f"(a) {name} ({share})", text, "half the tagger", met=met, ratio=bare.seconds / ours.seconds))
     return found
 
 

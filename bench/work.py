@@ -108,8 +108,8 @@ def make_corpus(folder: str, passages: str, pairs: str, rows: int, queries: int)
     return {}
 
 
-def operator(pairs: str) -> dict[str, Any]:
-    """`perturb.number` in memory, batch by batch: candidates, ids and lineage, without verifiers or files."""
+def operator(pairs: str, which: str = "perturb.number") -> dict[str, Any]:
+    """An operator in memory, batch by batch: candidates, ids and lineage, without verifiers or files; what it reads once is read."""
     import polars as pl
 
     from negforge import registry
@@ -117,14 +117,27 @@ def operator(pairs: str) -> dict[str, Any]:
     from negforge.options import Settings
     from negforge.prepared import prepare
 
-    found = registry.find("generate", "perturb.number")
+    found = registry.find("generate", which)
     generation = Generation(prepare(found, {}, Settings(), {}, Path(), 0), ())
     frame = pl.read_parquet(pairs)
-    generate_batch(generation, frame.head(10))
+    generate_batch(generation, frame.head(100))
     kept, begun = 0, time.process_time()
     for batch in frame.iter_slices(Settings().batch_size):
         kept += generate_batch(generation, batch)[1].kept
     return {"cpu_seconds": time.process_time() - begun, "kept": kept, "rows": frame.height}
+
+
+def tagger(pairs: str) -> dict[str, Any]:
+    """The bare light tagger on all positives."""
+    import polars as pl
+
+    from negforge.tagging import tagged
+
+    texts = pl.read_parquet(pairs)["positive"]
+    tagged(texts.head(10))
+    begun = time.process_time()
+    tagged(texts)
+    return {"cpu_seconds": time.process_time() - begun}
 
 
 def nlpaug(pairs: str, augmenter: str) -> dict[str, Any]:

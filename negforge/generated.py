@@ -1,4 +1,4 @@
-"""Writes what is generated from the code: the JSON Schemas in `schemas/`, the operator table in README.md, and what judged samples say."""
+"""Writes what is generated from the code: the JSON Schemas in `schemas/`, tables of README.md, and what judged samples say."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import json
 import sys
 from pathlib import Path
 
-from negforge.auditing import SHIPPED, audited
+from negforge.auditing import SHIPPED, Share, audited, wilson
 from negforge.pipeline import json_schema
 from negforge.records import KINDS
 from negforge.registry import our_operators
 
 TABLE_BEGIN, TABLE_END = "<!-- operators: begin -->", "<!-- operators: end -->"
+VALID_BEGIN, VALID_END = "<!-- validity: begin -->", "<!-- validity: end -->"
 
 
 def schemas() -> dict[str, str]:
@@ -23,17 +24,32 @@ def schemas() -> dict[str, str]:
 
 def with_operator_table(readme: str) -> str:
     """The README with its operator table made anew."""
-    before, _, rest = readme.partition(TABLE_BEGIN)
-    after = rest.partition(TABLE_END)[2]
     rows = [f"| `{one.title}` | {one.summary} |" for one in our_operators()]
-    table = "\n".join(["| operator | what it does |", "|---|---|", *rows])
-    return f"{before}{TABLE_BEGIN}\n{table}\n{TABLE_END}{after}"
+    return _between(readme, TABLE_BEGIN, TABLE_END, ["| operator | what it does |", "|---|---|", *rows])
+
+
+def with_validity_table(readme: str, judged: Path) -> str:
+    """The README with the table of what the judged samples of a folder say made anew."""
+    known, rows = audited(judged), []
+    for one in our_operators():
+        if one.verb == "generate" and one.name in known:
+            share, bar = Share(known[one.name]["judged"], known[one.name]["valid"]), one.declared.get("bar")
+            low, high = wilson(share.good, share.judged)
+            held = "" if not bar else f"{bar:g}" + (", off" if one.declared.get("below") else "")
+            rows.append(f"| `{one.name}` | {share.good} of {share.judged} | {low:.3f} to {high:.3f} | {held} |")
+    return _between(readme, VALID_BEGIN, VALID_END, ["| operator | valid | 95 % | bar |", "|---|---|---|---|", *rows])
+
+
+def _between(readme: str, begin: str, end: str, lines: list[str]) -> str:
+    before, _, rest = readme.partition(begin)
+    return "\n".join([before + begin, *lines, end + rest.partition(end)[2]])
 
 
 def main(root: Path) -> None:
     """Write the files that changed."""
     wanted = {root / "schemas" / name: text for name, text in schemas().items()}
-    wanted[root / "README.md"] = with_operator_table((root / "README.md").read_text(encoding="utf-8"))
+    readme = with_operator_table((root / "README.md").read_text(encoding="utf-8"))
+    wanted[root / "README.md"] = with_validity_table(readme, root / "tests" / "judged")
     wanted[root / "negforge" / SHIPPED] = json.dumps(audited(root / "tests" / "judged"), indent=1, ensure_ascii=False) + "\n"
     for path, text in wanted.items():
         if not path.exists() or path.read_text(encoding="utf-8") != text:

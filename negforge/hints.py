@@ -37,6 +37,8 @@ def _words(stage: Stage, out: Path) -> list[str]:
     if makes is None:
         whole = stage.operator.declares.document == "{rows}" or format_of(out.name)[0] != "json"
         return _load(out) if whole else []
+    if stage.operator.name == "tags":
+        return ["negforge", "generate", "perturb.negation", str(out), "-o", str(_beside(out, f"{out.stem}-negated.parquet"))]
     if makes.name == "pairs":
         return _after_pairs(stage, out)
     if makes.name == "corpus":

@@ -7,7 +7,7 @@ import tomllib
 import jsonschema
 import pytest
 
-from negforge.generated import schemas, with_operator_table
+from negforge.generated import schemas, with_operator_table, with_validity_table
 from negforge.records import KINDS
 from tests.conftest import ROOT
 
@@ -43,3 +43,10 @@ def test_the_readme_lists_every_operator() -> None:
     """The operator table of the README is the generated one."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert with_operator_table(text) == text, "run make generated"
+
+
+def test_the_readme_says_what_was_judged() -> None:
+    """So is the table of validity, with a line for every operator that has a judged sample."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert with_validity_table(text, ROOT / "tests" / "judged") == text, "run make generated"
+    assert all(f"| `{path.stem}` |" in text for path in (ROOT / "tests" / "judged").glob("*.jsonl"))

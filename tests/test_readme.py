@@ -33,7 +33,7 @@ def blocks(language: str) -> list[str]:
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that looks like a fresh clone whose environment is set up."""
     folder = tmp_path_factory.mktemp("checkout")
-    for name in ("sample_data", "pipelines"):
+    for name in ("sample_data", "pipelines", "tests"):
         (folder / name).symlink_to(ROOT / name)
     (folder / ".venv").mkdir()
     (folder / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
