@@ -52,6 +52,7 @@ _OF_TYPE: dict[str, SearchStrategy[Any]] = {
     "number": st.floats(allow_nan=False, allow_infinity=False),
     "boolean": st.booleans(),
     "list of edges": st.lists(edges, max_size=3),
+    "list of tokens": st.just([]),  # tokens are of a text: see test_tagging
     "edit": st.fixed_dictionaries({"start": st.integers(0, 99), "end": st.integers(0, 99), "old": texts, "new": texts}),
 }
 

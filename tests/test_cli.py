@@ -311,7 +311,7 @@ def test_nothing_typed_shows_the_help(words: list[str]) -> None:
     done = call(*words)
     assert (done.code, done.out) == (2, "")
     assert done.err.startswith(f"Usage: {' '.join(['negforge', *words])} [OPTIONS] COMMAND")
-    assert "error" not in done.err
+    assert "error:" not in done.err
 
 
 # -- where rows go -----------------------------------------------------------------------------------------------------
