@@ -33,6 +33,17 @@ _FIRST_SAID = (
 _SAID = {word: value for value, word in enumerate(_FIRST_SAID.split(), start=2)}
 _WORD_OF = {value: word for word, value in _SAID.items()}
 _WORDS = re.compile(rf"(?i)(?<![\w-])(?:{'|'.join(_SAID)})(?![\w-])")
+# The same in other languages, where what is no English word: such a number is not changed, so nothing that it may repeat is.
+_FOREIGN_SAID = """2 zwei deux duo dois duas twee tv\u00e5 3 drei trois tres tr\u00eas drie tre 4 vier quatre cuatro quattro quatro fyra
+    5 f\u00fcnf cinq cinco cinque vijf fem 6 sechs seis sei zes seks 7 sieben sept siete sette sete zeven sju syv
+    8 acht huit ocho otto oito \u00e5tta \u00e5tte otte 9 neun neuf nueve nove negen nio ni 10 zehn dix diez dieci dez tien tio ti
+    11 elf onze undici elva elleve 12 zw\u00f6lf douze doce dodici doze twaalf tolv"""
+_FOREIGN: dict[str, int] = {}
+for _word in _FOREIGN_SAID.split():
+    if _word.isdigit():
+        _value_said = int(_word)
+    else:
+        _FOREIGN[_word] = _value_said
 # What a text says without its number: any of these words may be where a sum has the value from.
 _IMPLIED = {
     word: tuple(int(one) for one in values.split(","))
@@ -56,6 +67,7 @@ _IMPLIED = {
     )
     for word in words.split()
 }
+_FOREIGN_WORDS = re.compile(rf"(?i)(?<![\w-])(?:{'|'.join(_FOREIGN)})(?![\w-])")
 _ANY_WORD = re.compile(r"[^\W\d_]+")
 
 
@@ -162,6 +174,10 @@ def read(text: str) -> Chain:
         numbers.append(Number(start, end, value, role, equation_of, marked=inside.any(start, end)))
     numbers += [
         Number(match.start(), match.end(), Fraction(_SAID[match[0].lower()]), "prose", word=True) for match in _WORDS.finditer(text)
+    ]
+    numbers += [
+        Number(match.start(), match.end(), Fraction(_FOREIGN[match[0].lower()]), "fixed", word=True)
+        for match in _FOREIGN_WORDS.finditer(text)
     ]
     numbers.sort(key=lambda one: one.start)
     answers = [one for one in numbers if one.role == "answer"]

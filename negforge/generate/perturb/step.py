@@ -3,10 +3,10 @@
 Steps are calculator marks (`<<48/2=24>>24`) and plain sums (`48 / 2 = 24`), in any language; the question is the anchor. Faults:
 `quantity` (another number of the question or an earlier result in place of one that is used), `operator`, and wrong results of right
 sums: `carry` (a carry or borrow forgotten), `digit` (one digit off), `transposed` (two neighbours swapped), `off-by-one`. The first
-two, which are what models do wrong, come first; of a bare sum without a word, `operator` is the result of another operator. Sites,
-then faults, are drawn. Each later mention of a changed result, in digits or an English word, changes with it, so that the chain is
-consistent and its final answer is another. With `--no-propagate` the one equation is wrong and all else stays, the answer too: such
-a row is wrong by its step alone.
+two, which are what models do wrong, come first; without a question, or a word, the sum stays and `operator` is the result of another.
+Sites, then faults, are drawn. Each later mention of a changed result, in digits or an English word, changes with it, so that the
+chain is consistent and its final answer is another. With `--no-propagate` the one equation is wrong and all else stays, the answer
+too: such a row is wrong by its step alone.
 Written beside the text: `fault`; `first_wrong_step`, the line of the mistake among those that are not blank, from 1;
 `final_answer`; `final_changed`; `edits`, which undone in the source's characters give it back.
 Refused, by what most tries of a row came to: `ambiguous` (a value that may have come from elsewhere), `unexplained` (a later number
@@ -121,7 +121,8 @@ def generate(
             continue
         given = chains.values_of(question)
         implied = chains.implied_by(question) | chains.implied_by(text)
-        for one in islice(_tries(chain, given, open_sites, [*fault], rng, row_id), _MOST_TRIES):
+        told = bool(question) and _PROSE.search(text) is not None
+        for one in islice(_tries(chain, given, open_sites, [*fault], rng, row_id, told=told), _MOST_TRIES):
             found = _carried(chain, one, given, implied, onward=propagate)
             if isinstance(found, str):
                 reasons[found] += 1
@@ -175,22 +176,27 @@ def _plain(value: Fraction) -> str:
     return text if Fraction(text) == value else str(value)
 
 
-def _tries(chain: Chain, known: set[Fraction], places: list[int], faults: list[str], rng: Rng, row_id: str) -> Iterator[_Try]:
-    """Mistakes in order of preference: what models do wrong before wrong arithmetic, each equation in its turn."""
+def _tries(
+    chain: Chain, known: set[Fraction], places: list[int], faults: list[str], rng: Rng, row_id: str, *, told: bool
+) -> Iterator[_Try]:
+    """Mistakes in order of preference: what models do wrong before wrong arithmetic, each equation in its turn.
+
+    told: whether a question and words say what the numbers are.
+    """
     for some in (("quantity", "operator"), ("carry", "digit", "transposed", "off-by-one")):
         turns = []
         for place in rng.shuffled(f"{row_id} {some[0]}", places):
-            kinds = [[*_of_kind(chain, place, kind, known)] for kind in some if kind in faults]
+            kinds = [[*_of_kind(chain, place, kind, known, told=told)] for kind in some if kind in faults]
             drawn = [rng.shuffled(f"{row_id} {place} {some[0]} {at}", kind) for at, kind in enumerate(kinds)]
             turns.append([one for kind in zip_longest(*rng.shuffled(f"{row_id} {place}", drawn)) for one in kind if one is not None])
         for turn in zip_longest(*turns):
             yield from (one for one in turn if one is not None)
 
 
-def _of_kind(chain: Chain, place: int, kind: str, known: set[Fraction]) -> Iterator[_Try]:
+def _of_kind(chain: Chain, place: int, kind: str, known: set[Fraction], *, told: bool) -> Iterator[_Try]:
     equation = chain.equations[place]
-    if not _PROSE.search(chain.text):
-        # A bare sum of other numbers, or with another operator, would be true: what it gives is wrong instead.
+    if not told:
+        # A sum of other numbers, or with another operator, would be as true: what it gives is wrong instead.
         edits = _operators(chain, equation) if kind == "operator" and equation.exact else ()
         wrong = dict.fromkeys(chains.new_value(chain, equation, one) for one in edits)
         yield from (_Try(place, kind, {}, new) for new in wrong if new is not None and new != equation.value)

@@ -73,7 +73,8 @@ def test_every_mention_of_a_result_changes_with_it() -> None:
     )
     grouped = "It costs 1,500 * 2 = <<1500*2=3000>>3,000 in all, so half of that is 3,000 - 400 = <<3000-400=2600>>2,600.\n#### 2600"
     assert any(
-        "<<1500+2=1502>>1,502 in all, so half of that is 1,502 - 400 = <<1502-400=1102>>1,102.\n#### 1102" in one for one in texts(grouped)
+        "<<1500+2=1502>>1,502 in all, so half of that is 1,502 - 400 = <<1502-400=1102>>1,102.\n#### 1102" in one
+        for one in texts(grouped, "2 at 1,500, 400 off")
     )
     said = "There are 15 - 8 = <<15-8=7>>7 cups. The seven cups cost 7 * 20 = <<7*20=140>>140.\n#### 140"
     assert any(
@@ -98,6 +99,22 @@ def test_a_bare_sum_stays_the_same_sum() -> None:
     """`12 * 34 = 408` would be true, so with no words about it another operator shows in the result alone."""
     assert texts("12 + 34 = 46", fault=["operator"]) == {"12 + 34 = 408"}
     assert reason("12 + 34 = 46", fault=["quantity"]) == "no-fault"
+
+
+def test_without_a_question_no_true_sum_is_made() -> None:
+    """Nobody says what the numbers are, so `3*3=9` would be as true as what stood there."""
+    found = texts("We know 2+2=4 and 3+3=6.")
+    assert "We know 2+2=4 and 3+3=9." in found
+    assert not [one for one in found if "2+2=4" in one and ("3+3=" not in one or "3+3=6" in one)]
+
+
+def test_a_result_said_in_another_language_is_left_alone() -> None:
+    """The French seven would contradict what it repeats."""
+    text = "Il a 3 x 4 = 12 pommes, donc 12 - 5 = 7 restent. Il reste sept pommes."
+    assert reason(text, "3 sacs de 4, 5 parties") == "ambiguous"
+    assert texts(text.replace("sept", "7"), "3 sacs de 4, 5 parties", fault=["operator"]) >= {
+        "Il a 3 x 4 = 12 pommes, donc 12 + 5 = 17 restent. Il reste 17 pommes."
+    }
 
 
 def test_every_sum_of_two_digits_is_answered_wrongly_by_each_fault() -> None:
@@ -125,7 +142,7 @@ def test_every_sum_of_two_digits_is_answered_wrongly_by_each_fault() -> None:
 @pytest.mark.parametrize(
     ("text", "question", "expected"),
     [
-        ("10 / 3 = 3.33 and so on", "", "inexact"),
+        ("10 / 3 = 3.33 and so on", "10 for 3", "inexact"),
         ("He has 5 - 4 = <<5-4=1>>1 cat", "", "singular"),
         ("So 20 - 20 = <<20-20=0>>0 are left", "", "unnatural"),
         ("A 4 + 2 = <<4+2=6>>6 more. That makes 17 of them.\n#### 17", "", "unexplained"),
