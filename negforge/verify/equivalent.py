@@ -57,6 +57,7 @@ _ROUNDS = 64  # eight bytes of every text in each
 _LONGEST_CONTRACTION = 3  # letters that a contraction leaves out
 _NOUGHTS = np.uint64(0x3030303030303030)
 _FIRST = np.array([(1 << 8 * size) - 1 for size in range(9)], dtype=np.uint64)  # masks of so many bytes
+_SHAPE = str.maketrans("123456789", "000000000")
 _NO_DIGITS = str.maketrans("", "", "0123456789")
 _LINKED = re.compile(r"\d[^ ]* ?(?:-|\u2013|to|and|or|x|by|:|\u00b1) ?$|between $")
 _INCH = re.compile(r"[ -]in(?=$|[^\w]|ch)")
@@ -129,6 +130,8 @@ def _may_be_equal(negative: pl.Series, positive: pl.Series, batch: Negatives, la
 
 def _equal(one: str, other: str, language: str) -> bool:
     """Whether the parts in which two texts differ say the same."""
+    if one.translate(_SHAPE) == other.translate(_SHAPE) and "/" not in one:
+        return False  # other digits in the same places are another number
     numbers = _NUMBERED.search(one) and _NUMBERED.search(other)
     if not numbers and not (_CONTRACTION.search(one) or _CONTRACTION.search(other)):
         return False
