@@ -25,7 +25,7 @@ from pydantic import Field
 
 from negforge.contract import Declares, Edit, Refusal
 from negforge.months import EVERY_NAME, LANGUAGES, NAMES, NUMBER
-from negforge.quantities import SENTENCE_END, bearing, cues_of, word_set
+from negforge.quantities import SENTENCE_END, bearing, beginning, cues_of, word_set
 from negforge.records import Pairs
 from negforge.rng import Rng
 
@@ -45,6 +45,7 @@ DECLARES = Declares(
 )
 
 _SITES = 8  # times of one text that are tried at most
+_AT_A_CUT = 200  # characters whose sentence may go on after the part that is looked at
 _TRIES = 24
 _GOLDEN, _MASK = 0x9E3779B97F4A7C15, (1 << 64) - 1
 _FIRST_YEAR, _LAST_YEAR = 1000, 2025
@@ -175,12 +176,13 @@ def generate(
     batch: n rows of `id`, `positive`. Yields up to `num_negatives` edits of a row (character offsets in `positive`) in order of
     preference, the first value of every site before the second of any; or one refusal, with the reason of the first time. A year
     moves by 3 to 20 years, or by 30 to 80 where it is hedged, and not beyond 2025; of a date one part moves: day, month or year; a
-    clock by 2 to 5 hours. language: whose months an unclear name (`mai`) is one of.
+    clock by 2 to 5 hours. Of a long text the first 8,000 characters are looked at. language: whose months an unclear name is one of.
     """
     protected = None if protect == r"(?!)" else re.compile(protect)
     draws = rng.integers(batch["id"], _SITES, 1 << 62)
-    for place, (row_id, text) in enumerate(zip(batch["id"].to_list(), batch["positive"].to_list(), strict=True)):
-        found = _found(text)
+    for place, (row_id, whole) in enumerate(zip(batch["id"].to_list(), batch["positive"].to_list(), strict=True)):
+        text = beginning(whole)
+        found = [when for when in _found(text) if len(text) == len(whole) or when.end + _AT_A_CUT < len(text)]
         if not found:
             continue
         ends = [match.end() for match in SENTENCE_END.finditer(text)]
