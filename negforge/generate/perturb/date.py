@@ -38,10 +38,12 @@ DECLARES = Declares(
     opposition="contradiction",
     evidence=("edit",),
     verifiers=("equivalent", "known-positive"),
-    # Digits in the shape of a year or a clock, a century, or the beginning of a day's or a month's name after a space.
+    # Digits in the shape of a year or a clock, a century, a day of the week, or a number beside the beginning of a month's name.
     candidates=r"(?i)[0-9]{4}|[0-9]:[0-9]{2}|[0-9] ?[ap]\.?m|o.clock|century|(?:sun|mon|tues|wednes|thurs|fri|satur)day"
-    r"|(?:^|[ (])(?:jan|feb|f\u00e9v|m[a\u00e4]r|apr|abr|avr|ma[gijy]|jui?[nl]|giu|lug|aug|ao\u00fb|ag|sep|set|o[cku]t|ott|nov"
-    r"|d[ei\u00e9][cz]|gen|ene)",
+    r"|[0-9](?:st|nd|rd|th|er|\.|\u00ba)?(?: of| de| di)? "
+    r"(?:jan|feb|f[e\u00e9]v|m[a\u00e4]r|apr|abr|avr|ma[agijy]|mei|jui?[nl]|giu|lug|aug|ao\u00fb|ag|sep|set|o[cku]t|ott|out|nov|d[ei\u00e9][cz]|des|gen|ene)"
+    r"|(?:jan|feb|f[e\u00e9]v|m[a\u00e4]r|apr|abr|avr|ma[agijy]|mei|jui?[nl]|giu|lug|aug|ao\u00fb|ag|sep|set|o[cku]t|ott|out|nov|d[ei\u00e9][cz]|des"
+    r"|gen|ene)[a-z\u00fb\u00e7]{0,7}\.? (?:the )?[0-9]",
 )
 
 _SITES = 8  # times of one text that are tried at most

@@ -15,7 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from negforge import registry
+from negforge import months, registry
 from negforge.cli import app
 from negforge.contract import Edit, Refusal
 from negforge.generate.perturb.date import generate
@@ -302,6 +302,14 @@ def test_every_row_with_an_edit_is_a_candidate() -> None:
         "N\u00e9e le 3 ao\u00fbt.",
         "He died on 5 May.",
     ]
+    assert pl.Series(texts).str.contains(declared).all()
+
+
+@pytest.mark.parametrize("name", sorted({name for names in months.NAMES.values() for name in names}))
+def test_a_date_in_any_month_is_a_candidate(name: str) -> None:
+    """Whatever the language of the month, before or after the day."""
+    declared = registry.find("generate", "perturb.date").declares.candidates
+    texts = [f"5 {name}", f"5. {name}", f"5th of {name}", f"{name.title()} 5", f"{name} 1990"]
     assert pl.Series(texts).str.contains(declared).all()
 
 
