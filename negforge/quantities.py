@@ -40,6 +40,7 @@ _RATE = re.compile(
     r"[- ](?:year|yr|y|month|week|day)s?[- ](?:[\w-]+ ){0,2}"
     r"(?:survival|mortality|risk|rate|incidence|recurrence|relapse|outcome|prognosis|DSS|EFS|PFS|OS)\b"
 )
+_LOOKED_AT = 8000
 _SIGNS = "-\u2212"
 _CURRENCIES = "$\u20ac\u00a3\u00a5\u20b9"
 _QUOTES = "\"'()[].,;:!?\u201c\u201d\u2018\u2019\u00ab\u00bb\u201e"
@@ -251,10 +252,19 @@ class _After(NamedTuple):
 _PLAIN_AFTER = _After("")
 
 
+def beginning(text: str) -> str:
+    """The first 8,000 characters of a text, up to a blank: what costs more than its length is looked for in no more."""
+    if len(text) <= _LOOKED_AT:
+        return text
+    cut = text.rfind(" ", 0, _LOOKED_AT)
+    return text[: cut if cut > 0 else _LOOKED_AT]
+
+
 def every_site(texts: pl.Series, language: str) -> Iterator[list[Site]]:
-    """The numbers of each text as `sites_of` finds them: none where it has no digit."""
+    """The numbers of each text's beginning as `sites_of` finds them: none where it has no digit."""
     cued, opened, stopped = (texts.str.contains(pattern).to_list() for pattern in (CUED, OPENED, STOPS))
-    for text, has_cues, ends_open, stops in zip(texts.to_list(), cued, opened, stopped, strict=True):
+    for whole, has_cues, ends_open, stops in zip(texts.to_list(), cued, opened, stopped, strict=True):
+        text = beginning(whole)
         found = [*NUMBER.finditer(text)]
         yield sites_of(text, found, language, has_cues, ends_open, stops)[0] if found else []
 

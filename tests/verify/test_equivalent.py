@@ -186,6 +186,7 @@ def test_null_and_long_cells() -> None:
         {"positive": [None, "a 5", None], "negative": ["5 km", None, None]}, schema={"positive": pl.String, "negative": pl.String}
     )
     assert verify(Negatives(frame), language="en").to_list() == ["unknown"] * 3
+    assert verdict(f"{'5' * 9000}.0 km", f"{'5' * 9000} km") == "unknown"
     words = "It rained and rained. " * 25_000
     assert verdict(f"{words}It is 1 km. {words}", f"{words}It is 1000 m. {words}") == "positive"
     assert verdict(f"{words}It is 1 km. {words}", f"{words}It is 1001 m. {words}") == "unknown"

@@ -25,7 +25,7 @@ from pydantic import Field
 
 from negforge.contract import Declares, Edit, Refusal
 from negforge.months import EVERY_NAME, LANGUAGES, NAMES, NUMBER
-from negforge.quantities import SENTENCE_END, bearing, cues_of, word_set
+from negforge.quantities import SENTENCE_END, bearing, beginning, cues_of, word_set
 from negforge.records import Pairs
 from negforge.rng import Rng
 
@@ -38,13 +38,16 @@ DECLARES = Declares(
     opposition="contradiction",
     evidence=("edit",),
     verifiers=("equivalent", "known-positive"),
-    # Digits in the shape of a year or a clock, a century, or the beginning of a day's or a month's name after a space.
+    # Digits in the shape of a year or a clock, a century, a day of the week, or a number beside the beginning of a month's name.
     candidates=r"(?i)[0-9]{4}|[0-9]:[0-9]{2}|[0-9] ?[ap]\.?m|o.clock|century|(?:sun|mon|tues|wednes|thurs|fri|satur)day"
-    r"|(?:^|[ (])(?:jan|feb|f\u00e9v|m[a\u00e4]r|apr|abr|avr|ma[gijy]|jui?[nl]|giu|lug|aug|ao\u00fb|ag|sep|set|o[cku]t|ott|nov"
-    r"|d[ei\u00e9][cz]|gen|ene)",
+    r"|[0-9](?:st|nd|rd|th|er|\.|\u00ba)?(?: of| de| di)? "
+    r"(?:jan|feb|f[e\u00e9]v|m[a\u00e4]r|apr|abr|avr|ma[agijy]|mei|jui?[nl]|giu|lug|aug|ao\u00fb|ag|sep|set|o[cku]t|ott|out|nov|d[ei\u00e9][cz]|des|gen|ene)"
+    r"|(?:jan|feb|f[e\u00e9]v|m[a\u00e4]r|apr|abr|avr|ma[agijy]|mei|jui?[nl]|giu|lug|aug|ao\u00fb|ag|sep|set|o[cku]t|ott|out|nov|d[ei\u00e9][cz]|des"
+    r"|gen|ene)[a-z\u00fb\u00e7]{0,7}\.? (?:the )?[0-9]",
 )
 
 _SITES = 8  # times of one text that are tried at most
+_AT_A_CUT = 200  # characters whose sentence may go on after the part that is looked at
 _TRIES = 24
 _GOLDEN, _MASK = 0x9E3779B97F4A7C15, (1 << 64) - 1
 _FIRST_YEAR, _LAST_YEAR = 1000, 2025
@@ -175,12 +178,13 @@ def generate(
     batch: n rows of `id`, `positive`. Yields up to `num_negatives` edits of a row (character offsets in `positive`) in order of
     preference, the first value of every site before the second of any; or one refusal, with the reason of the first time. A year
     moves by 3 to 20 years, or by 30 to 80 where it is hedged, and not beyond 2025; of a date one part moves: day, month or year; a
-    clock by 2 to 5 hours. language: whose months an unclear name (`mai`) is one of.
+    clock by 2 to 5 hours. Of a long text the first 8,000 characters are looked at. language: whose months an unclear name is one of.
     """
     protected = None if protect == r"(?!)" else re.compile(protect)
     draws = rng.integers(batch["id"], _SITES, 1 << 62)
-    for place, (row_id, text) in enumerate(zip(batch["id"].to_list(), batch["positive"].to_list(), strict=True)):
-        found = _found(text)
+    for place, (row_id, whole) in enumerate(zip(batch["id"].to_list(), batch["positive"].to_list(), strict=True)):
+        text = beginning(whole)
+        found = [when for when in _found(text) if len(text) == len(whole) or when.end + _AT_A_CUT < len(text)]
         if not found:
             continue
         ends = [match.end() for match in SENTENCE_END.finditer(text)]

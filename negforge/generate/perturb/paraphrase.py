@@ -23,7 +23,7 @@ from pydantic import Field
 from negforge import units
 from negforge.contract import Declares, Edit, Refusal
 from negforge.months import NAMES, NUMBER
-from negforge.quantities import SENTENCE_END, Site, every_site, parsed, word_set
+from negforge.quantities import SENTENCE_END, Site, beginning, every_site, parsed, word_set
 from negforge.records import Pairs
 from negforge.rng import Rng
 
@@ -42,6 +42,7 @@ DECLARES = Declares(
     r"|ninety)(?-u:\b)",
 )
 
+_AT_A_CUT = 200  # characters whose sentence may go on after the part that is looked at
 _SITES = 12  # places of one text at which it may be said otherwise, at most
 _SMALL = [
     *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen"),
@@ -119,12 +120,13 @@ def generate(
 
     batch: n rows of `id`, `positive`. Yields up to `num_negatives` edits of a row (character offsets in `positive`), each at another
     place, in an order drawn for the row; or one refusal, with the reason of the first place. A converted quantity has four digits at
-    most, one of them a decimal.
+    most, one of them a decimal. Of a long text the first 8,000 characters are looked at.
     """
     protected = None if protect == r"(?!)" else re.compile(protect)
     texts = batch["positive"]
-    for row_id, text, sites in zip(batch["id"].to_list(), texts.to_list(), every_site(texts, language), strict=True):
-        found = _sayings(text, sites)
+    for row_id, whole, sites in zip(batch["id"].to_list(), texts.to_list(), every_site(texts, language), strict=True):
+        text = beginning(whole)
+        found = [one for one in _sayings(text, sites) if len(text) == len(whole) or one.end + _AT_A_CUT < len(text)]
         if protected is not None:
             spans = [match.span() for match in protected.finditer(text)]
             found = [one._replace(reason="protected") if any(a < one.end and one.start < b for a, b in spans) else one for one in found]
@@ -152,7 +154,7 @@ def _numbers(text: str, sites: list[Site]) -> Iterator[_Saying]:
     """Whole numbers below a hundred, in digits."""
     for site in sites:
         written = text[site.start : site.end]
-        if not written.isdigit() or int(written) not in _WORD_OF or written[0] == "0":
+        if not written.isdigit() or len(written) > 2 or int(written) not in _WORD_OF or written[0] == "0":
             continue
         if site.reason and site.reason not in _ASSERTION:
             yield _Saying(site.start, site.end, "", site.reason)

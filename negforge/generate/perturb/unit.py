@@ -71,7 +71,8 @@ def generate(
     batch: n rows of `id`, `positive`. Yields up to `num_negatives` edits of a row (character offsets in `positive`) in order of
     preference, the first unit of every site before the second of any; or one refusal, with the reason of the first quantity. A unit
     in everyday use comes first, one of the three nearest in size drawn, and none that is more than 2,000 times larger or smaller;
-    word stays word and symbol stays symbol. Of what there is (`There are 5 gallons ...`) only more is said.
+    word stays word and symbol stays symbol. Of what there is (`There are 5 gallons ...`) only more is said. Of a long
+    text the first 8,000 characters are looked at.
     """
     protected = None if protect == r"(?!)" else re.compile(protect)
     draws = rng.bits(batch["id"]).tolist()

@@ -15,7 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from negforge import registry
+from negforge import months, registry
 from negforge.cli import app
 from negforge.contract import Edit, Refusal
 from negforge.generate.perturb.date import generate
@@ -270,9 +270,12 @@ def test_rows_do_not_depend_on_their_neighbours(texts: list[str], seed: int, ran
 
 
 def test_a_megabyte_is_read_in_time() -> None:
-    """A long cell takes no more than its length."""
-    text = "It rained and rained and the river rose. " * 25_000 + "He died in 1950."
-    assert len(run([text])) == 4
+    """A long cell takes no more than its length, and what is not looked at is left alone."""
+    rain = "It rained and rained so the river rose. " * 25_000
+    assert len(run(["He died in 1950. " + rain], num_negatives=4)) == 4
+    assert run([rain + "He died in 1950."]) == []
+    hostile = "He died on 5 May 1950 and " * 30_000
+    assert all(isinstance(one, Refusal) or one.end < 8000 for one in run([hostile, "5" * 1_000_000, "May 5 " * 150_000]))
 
 
 def test_command_line(tmp_path: Path) -> None:
@@ -299,6 +302,14 @@ def test_every_row_with_an_edit_is_a_candidate() -> None:
         "N\u00e9e le 3 ao\u00fbt.",
         "He died on 5 May.",
     ]
+    assert pl.Series(texts).str.contains(declared).all()
+
+
+@pytest.mark.parametrize("name", sorted({name for names in months.NAMES.values() for name in names}))
+def test_a_date_in_any_month_is_a_candidate(name: str) -> None:
+    """Whatever the language of the month, before or after the day."""
+    declared = registry.find("generate", "perturb.date").declares.candidates
+    texts = [f"5 {name}", f"5. {name}", f"5th of {name}", f"{name.title()} 5", f"{name} 1990"]
     assert pl.Series(texts).str.contains(declared).all()
 
 
