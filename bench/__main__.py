@@ -95,7 +95,8 @@ def _tagged(folder: Path, pairs: Path, peer: Cost | None, scale: Scale) -> list[
     """Operators that look at parts of speech: against the bare tagger, and what of it is left where tags are there."""
     tags, out = folder / "tagged.parquet", folder / "edited.parquet"
     bare = work("tagger", repeats=scale.repeats, cores=1, pairs=pairs)
-    command(("ingest", "tags", pairs, "-o", tags), cores=1, before=functools.partial(tags.unlink, missing_ok=True))
+    tags.unlink(missing_ok=True)
+    child((*NEGFORGE, "ingest", "tags", str(pairs), "-o", str(tags), "--quiet"), cores=1)
     found = [row("(a) the bare light tagger", f"{seconds(bare)}, {scale.rows / bare.seconds:,.0f} texts/s")]
     for name in TAGGED:
         ours = work("operator", repeats=scale.repeats, cores=1, pairs=pairs, which=name)
