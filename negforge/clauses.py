@@ -144,8 +144,10 @@ def is_plural(word: str) -> bool:
 
     if word in ("people", "police", "cattle"):
         return True
-    bases = lexicon().bases(word, "n")
-    return any(base != word and word in getInflection(base, "NNS") for base in bases) and (bases[0] != word or word in _ALSO_PLURAL)
+    found = lexicon()
+    used = {base: sum(sense.uses for sense in found.senses(base, "n")) for base in found.bases(word, "n")}
+    own = used.pop(word, -1)  # `humans` and `means` are entries of their own
+    return word in _ALSO_PLURAL or any(uses > own and word in getInflection(base, "NNS") for base, uses in used.items())
 
 
 _ALSO_PLURAL = frozenset(["people", "men", "women", "children", "glasses", "arms", "shorts", "clothes", "cattle", "police"])

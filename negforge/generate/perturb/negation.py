@@ -472,7 +472,8 @@ def _without_no(words: Sequence[Word], clause: Clause, place: int) -> _Made:
     ):
         return _Made("article")
     noun = nouns[-1].lower
-    if not (clauses.is_plural(noun) or noun in _MASS):
+    several = place > clause.verb and clause.subject == "there" and words[clause.verb].lower in ("are", "were", "'re")
+    if not (several or clauses.is_plural(noun) or noun in _MASS):
         if not _countable(noun):
             return _Made("article")
         return _Made("", ((no.start, no.end, recased(article(after.text), no.text if len(no.text) > 1 else "No")),))

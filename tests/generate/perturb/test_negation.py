@@ -89,6 +89,8 @@ There are no dogs here.|There are dogs here.
 There is no dog here.|There is a dog here.
 There is no old owl here.|There is an old owl here.
 There is no evidence of it.|There is evidence of it.
+There are no deer here.|There are deer here.
+There are no humans here.|There are humans here.
 There are no people in it.|There are people in it.
 No dogs are barking.|Dogs are barking.
 It is no longer used there.|It is used there.
