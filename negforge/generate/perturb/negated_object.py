@@ -422,7 +422,8 @@ def _forms(names: Sequence[str]) -> dict[str, int]:
     return found | {"bike": found["bicycle"], "bikes": found["bicycle"]} if "bicycle" in found else found
 
 
-def _near(names: Sequence[str]) -> dict[str, int]:
+@functools.lru_cache(maxsize=4)
+def _near(names: tuple[str, ...]) -> dict[str, int]:
     """Of each word, the objects that it is a name of, a kind of, what they are a kind of, or beside what; by any sense of either."""
     from negforge.lexicon import lexicon
 

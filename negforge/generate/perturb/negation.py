@@ -261,10 +261,11 @@ def _inserted(words: Sequence[Word], *, contracted: bool) -> _Made:
         return _Made(clause.subject)
     if clause.subject == "there":
         return _no_there(words, clause)
-    if clause.subject == "indefinite":
+    obliged = clause.kind == "modal" and verb.lower in ("must", "should", "shall")  # `no driver must stop` leaves them free to
+    if clause.subject == "indefinite" and not obliged:
         head = words[clause.first]
         return _Made("", ((head.start, head.end, recased("no", head.text if len(head.text) > 1 else head.text + "x")),))
-    if clause.subject == "plural":
+    if clause.subject == "plural" and not obliged:
         if clause.base in _OF_KINDS:
             return _Made("generic")
         return _no_plural(words, clause)

@@ -508,6 +508,9 @@ def _determiner(words: Sequence[Word], clause: Clause, first: int, last: int, cu
     if clause.subject == "there" and cue in ("all", "every", "each", "most", "few"):
         return _Site("idiom")
     values = _PLURAL_ONLY.get(cue) or _SINGULAR.get(cue) or ("no",)  # `a few`
+    joined = [words[at + 1].tag for at in range(last + 1, clause.verb) if words[at].tag == "CC"] if subject else []
+    if not {"DT", "CD", "PRP$", "NNP"}.isdisjoint(joined):
+        return _Site("coordinated")  # `several cows and a horse`
     if after.lower == "of":
         noun = next((word for word in words[last + 2 :] if word.tag in ("NN", "NNS", "NNP", "NNPS", "PRP")), None)
         if noun is None or ("few" in values and not (clauses.is_plural(noun.lower) or noun.tag == "PRP")):

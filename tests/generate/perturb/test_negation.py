@@ -57,7 +57,8 @@ She did the work.|She did not do the work.
 The dog is asleep.|The dog is not asleep.
 Ann can swim well.|Ann cannot swim well.
 Ann will leave today.|Ann will not leave today.
-Drivers in France must pay.|No drivers in France must pay.
+Drivers in France must pay.|Drivers in France must not pay.
+A driver must stop here.|A driver must not stop here.
 He's tall and he isn't old.|<negated>
 They're happy here.|They're not happy here.
 It's cold and the dog is wet.|It's not cold and the dog is wet.

@@ -110,6 +110,7 @@ All dogs are here because it rained.|because
 The owner of all dogs is here.|scope
 The dog that every man saw is old.|opener
 All dogs ran home and slept.|coordinated
+Several cows and a horse are here.|coordinated
 All dogs on a sofa.|no-verb
 A man has some dogs.|indefinite
 She has more or less dogs.|idiom
