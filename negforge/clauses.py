@@ -8,6 +8,7 @@ Source: label-safety of negation: on 4,000 sentences the first auxiliary is not 
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
@@ -51,11 +52,44 @@ COUNTING = frozenset(
         "handful",
         "little",
         "third",
+        "total",
+        "series",
     ]
 )
 
 
+# Of an abstract: `RESULTS The dogs were asleep.`
+HEADINGS = frozenset(
+    [
+        "BACKGROUND",
+        "METHODS",
+        "METHOD",
+        "RESULTS",
+        "RESULT",
+        "CONCLUSION",
+        "CONCLUSIONS",
+        "OBJECTIVE",
+        "OBJECTIVES",
+        "AIM",
+        "AIMS",
+        "PURPOSE",
+        "INTRODUCTION",
+        "DESIGN",
+        "SETTING",
+        "CONTEXT",
+        "MEASURES",
+        "FINDINGS",
+        "INTERPRETATION",
+        "PARTICIPANTS",
+        "PATIENTS",
+        "INTERVENTIONS",
+        "OUTCOMES",
+    ]
+)
 _SHARES = ("third", "thirds", "quarter", "quarters", "fifth", "fifths", "tenth", "tenths", "half")
+
+
+_ADJECTIVE = re.compile("(?:al|ic|ive|ous|ary|ory|able|ed|ing)$")
 
 
 class Word(NamedTuple):
@@ -158,6 +192,8 @@ def main_clause(words: Sequence[Word]) -> Clause:
     begin = next((at for at, word in enumerate(words) if word.text[0].isalnum()), len(words))
     if begin == len(words):
         return Clause("no-verb")
+    if words[begin].text in HEADINGS and begin + 1 < len(words) and words[begin + 1].text[:1].isupper():
+        begin += 1
     head = words[begin].lower
     if head in OPENERS - {"that", "once"}:
         return Clause("opener")
@@ -380,17 +416,21 @@ def _head(words: Sequence[Word]) -> Word | None:
 def uncapitalised(words: Sequence[Word], at: int) -> str:
     """A sentence's first word as it is written inside one: a name keeps its capital."""
     word = words[at]
-    if not word.text[1:].islower() or (at + 1 < len(words) and words[at + 1].text[:1].isupper()):
+    after = words[at + 1].text if at + 1 < len(words) else ""
+    if not word.text[1:].replace("-", "").islower() or (len(after) > 1 and after[0].isupper()):
         return word.text
-    return word.lower if _is_common(word.lower) else word.text
+    common = _is_common(word.lower)
+    return word.lower if common or (common is None and _ADJECTIVE.search(word.lower)) else word.text
 
 
 @functools.lru_cache(maxsize=1 << 16)
-def _is_common(word: str) -> bool:
+def _is_common(word: str) -> bool | None:
+    """Whether a word is written small; None where the lexicon lacks it."""
     from negforge.lexicon import lexicon
 
     found = lexicon()
-    return any(sense.word.islower() for part in ("n", "a", "v") for base in found.bases(word, part) for sense in found.senses(base, part))
+    senses = [sense for part in ("n", "a", "v") for base in found.bases(word, part) for sense in found.senses(base, part)]
+    return any(sense.word.islower() for sense in senses) if senses else None
 
 
 def contracts(text: str) -> bool:

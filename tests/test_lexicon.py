@@ -12,7 +12,13 @@ from negforge.lexicon import Part, build, lexicon
 @pytest.mark.parametrize(
     ("word", "part", "bases"),
     [
-        *(("dogs", "n", ["dog"]), ("men", "n", ["men", "man"]), ("ran", "v", ["run"]), ("stopped", "v", ["stop"]), ("cities", "n", ["city"])),
+        *(
+            ("dogs", "n", ["dog"]),
+            ("men", "n", ["men", "man"]),
+            ("ran", "v", ["run"]),
+            ("stopped", "v", ["stop"]),
+            ("cities", "n", ["city"]),
+        ),
         *(("bigger", "a", ["bigger", "big"]), ("quickly", "r", ["quickly"]), ("xyzzy", "n", []), ("making", "v", ["make"])),
     ],
 )

@@ -298,7 +298,7 @@ def _joined(words: Sequence[Word], first: int) -> bool:
 def _no_plural(words: Sequence[Word], clause: Clause) -> _Made:
     """`Dogs are barking`: `No dogs are barking`."""
     head = words[clause.first]
-    if any(word.text[0].isalnum() for word in words[: clause.first]):
+    if any(word.text[0].isalnum() and word.text not in clauses.HEADINGS for word in words[: clause.first]):
         return _Made("", ((head.start, head.start, "no "),))
     put = "No " if head.text[0].isupper() else "no "
     return _Made("", ((head.start, head.end, put + clauses.uncapitalised(words, clause.first)),))

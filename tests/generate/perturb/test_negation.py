@@ -71,6 +71,9 @@ There are dogs in the park.|There are no dogs in the park.
 THERE IS A FIRE IN THE ROOM|THERE IS NO FIRE IN THE ROOM
 Dogs are barking.|No dogs are barking.
 In 1995, French women were asleep.|In 1995, no French women were asleep.
+METHODS Dogs are barking.|METHODS No dogs are barking.
+METHODS The dog is asleep.|METHODS The dog is not asleep.
+Neurobehavioral outcomes were improved.|No neurobehavioral outcomes were improved.
 dogs are barking.|no dogs are barking.
 In 1995, she moved to Rome.|In 1995, she did not move to Rome.
 The film directed by Ann was long.|The film directed by Ann was not long.
@@ -126,6 +129,7 @@ The house that Jack built is old.|opener
 He used to live here.|idiom
 All dogs are asleep.|quantified
 Two men are asleep.|quantified
+A total of 40 men were asleep.|quantified
 At one time the town was large.|quantified
 Only Ann is asleep.|focus
 She may leave today.|modal
