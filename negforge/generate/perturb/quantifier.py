@@ -52,7 +52,7 @@ DECLARES = Declares(
 _SENTENCES = 64  # of one text that are looked at
 _PLURAL_ONLY = {
     "all": ("no",), "some": ("no",), "many": ("no", "few"), "several": ("no",), "numerous": ("no",),
-    "most": ("few", "no"), "few": ("most", "all"),
+    "most": ("few", "no"), "few": ("many", "most"),
 }  # fmt: skip
 _SINGULAR = {"every": ("no",), "each": ("no",)}
 _ADVERBS = {
@@ -185,6 +185,7 @@ _MEASURES = _TIMES | frozenset(
 )
 _ONCE = {"is": "are", "was": "were", "has": "have", "does": "do"}
 _MANY = {many: one for one, many in _ONCE.items()}
+_FINITE = clauses.BE | clauses.HAVE | clauses.DO | {"'s"}
 _QUOTES = re.compile('["\u201c\u201d\u00ab\u00bb]')
 _CUES = frozenset((*_PLURAL_ONLY, *_SINGULAR, *_ADVERBS, *_PRONOUNS, *_NEGATIVE, *_OPEN, "both", "more", "less", "fewer", "least", "must"))
 
@@ -252,6 +253,8 @@ def _site(text: str, sentence: Sentence) -> _Site:
     reason = unasserted(shown)
     if reason:
         return _Site("subcontrary" if reason == "conditional" and not _OPEN.isdisjoint(lower) else reason)
+    if not _OPEN.isdisjoint(lower):
+        return _Site("subcontrary")
     if not HEDGES.isdisjoint(lower):
         return _Site("hedged")
     if not _AFTER_VERB.isdisjoint(lower):
@@ -413,6 +416,8 @@ def _pair(words: Sequence[Word], clause: Clause, first: int) -> _Site:
     joined = next((at for at in range(first + 1, min(len(words), first + 8)) if words[at].lower == link), 0)
     subject = first == clause.first
     if joined and not (subject and joined > clause.verb):
+        if not subject and (words[first + 1].tag == "NNS" or any(word.lower in _FINITE for word in words[joined:])):
+            return _Site("agreement")  # `in both groups and overall`
         if any(word.text == "," for word in words[first:joined]) or any(word.tag == "CC" for word in words[joined + 1 :]):
             return _Site("coordinated")
         pieces.append((words[joined].start, words[joined].end, other))
@@ -429,7 +434,8 @@ def _pair(words: Sequence[Word], clause: Clause, first: int) -> _Site:
         pieces.append((noun.start, noun.end, number))
     else:
         return _Site("floating")
-    if subject:
+    nearest = words[clause.verb - 1]
+    if subject and not (joined and put == "neither" and nearest.tag in ("NNS", "NNPS")):
         agreed = _agreed(words[clause.verb], clause, many=put == "both")
         if agreed is None:
             return _Site("agreement")
@@ -486,6 +492,8 @@ def _determiner(words: Sequence[Word], clause: Clause, first: int, last: int, cu
         "those",
     ):
         return _Site("idiom")
+    if first and words[first - 1].tag in ("POS", "CD", "PRP$"):
+        return _Site("idiom")
     if before in ("between", "among", "than", "like"):
         return _Site("idiom")
     if cue in _SINGULAR and (
@@ -532,7 +540,7 @@ def _determiner(words: Sequence[Word], clause: Clause, first: int, last: int, cu
     plural = "few" in values or cue in ("some", "many", "several", "a few", "few", "numerous")
     if plural and not clauses.is_plural(words[at].lower):
         return _Site("agreement")
-    return _site_of(words, first, last, values)
+    return _site_of(words, first, last, values if subject or cue != "few" else values[:1])
 
 
 def _negative(words: Sequence[Word], clause: Clause, first: int, last: int, cue: str) -> _Site:
@@ -552,4 +560,6 @@ def _negative(words: Sequence[Word], clause: Clause, first: int, last: int, cue:
     at = words.index(noun)
     while at + 1 < clause.verb and words[at + 1].tag in ("NN", "NNS"):
         at += 1
+    if verb.lower in _MANY or verb.lower in _ONCE:
+        return _site_of(words, first, last, ("all",) if verb.lower in _MANY else ("every",))
     return _site_of(words, first, last, ("all",) if clauses.is_plural(words[at].lower) else ("every",))
