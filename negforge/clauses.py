@@ -15,6 +15,11 @@ from typing import Literal, NamedTuple
 from negforge.grammar import AUXILIARIES, MODALS, OPENERS, QUANTIFIERS, lowered
 from negforge.tagging import Token, sentences
 
+
+def _words(listed: str) -> frozenset[str]:
+    return frozenset(listed.split())
+
+
 Kind = Literal["be", "have", "do", "modal", "verb"]
 Subject = Literal["named", "pronoun", "definite", "indefinite", "plural", "mass", "there", "quantified", "joined"]
 
@@ -23,7 +28,7 @@ HAVE = frozenset(["have", "has", "had", "'ve"])
 DO = frozenset(["do", "does", "did"])
 _MODALS = (MODALS - {"need", "dare", "ought"}) | {"ca", "wo", "sha", "'ll", "'d", "cannot"}
 _NOMINATIVE = frozenset(["i", "you", "he", "she", "it", "we", "they"])
-_DEFINITE = frozenset(["the", "this", "that", "these", "those", "my", "your", "his", "her", "its", "our", "their"])
+_DEFINITE = _words("the this that these those my your his her its our their")
 _NOUNS = frozenset(("NN", "NNS", "NNP", "NNPS", "CD", "FW"))
 _VERBS = frozenset(("VBD", "VBN", "VBZ", "VBP"))
 _ADVERBS = frozenset(("RB", "RBR", "RBS"))
@@ -32,59 +37,17 @@ _BREAKS = frozenset((",", ";", ":", "\u2014", "\u2013", "(", ")", "-"))
 _PLAIN = frozenset(("as", "than", "once", "so", "that"))
 OPENING = OPENERS - _PLAIN  # what begins a clause of its own, wherever it stands
 # A form in -ed after one of these is no finite verb: `a woman called Ann`.
-_NAMING = frozenset(["called", "named", "titled", "entitled", "known", "dubbed", "nicknamed", "based", "said", "born", "made", "used"])
+_NAMING = _words("called named titled entitled known dubbed nicknamed based said born made used")
 # `A number of dogs are`: how many is left open, or counted.
-COUNTING = frozenset(
-    [
-        "lot",
-        "lots",
-        "number",
-        "couple",
-        "few",
-        "pair",
-        "bunch",
-        "variety",
-        "majority",
-        "minority",
-        "percentage",
-        "range",
-        "dozen",
-        "handful",
-        "little",
-        "third",
-        "total",
-        "series",
-    ]
+COUNTING = _words(
+    "lot lots number couple few pair bunch variety majority minority percentage range dozen handful little third total series"
 )
 
 
 # Of an abstract: `RESULTS The dogs were asleep.`
-HEADINGS = frozenset(
-    [
-        "BACKGROUND",
-        "METHODS",
-        "METHOD",
-        "RESULTS",
-        "RESULT",
-        "CONCLUSION",
-        "CONCLUSIONS",
-        "OBJECTIVE",
-        "OBJECTIVES",
-        "AIM",
-        "AIMS",
-        "PURPOSE",
-        "INTRODUCTION",
-        "DESIGN",
-        "SETTING",
-        "CONTEXT",
-        "MEASURES",
-        "FINDINGS",
-        "INTERPRETATION",
-        "PARTICIPANTS",
-        "PATIENTS",
-        "INTERVENTIONS",
-        "OUTCOMES",
-    ]
+HEADINGS = _words(
+    """BACKGROUND METHODS METHOD RESULTS RESULT CONCLUSION CONCLUSIONS OBJECTIVE OBJECTIVES AIM AIMS PURPOSE INTRODUCTION DESIGN
+    SETTING CONTEXT MEASURES FINDINGS INTERPRETATION PARTICIPANTS PATIENTS INTERVENTIONS OUTCOMES"""
 )
 _SHARES = ("third", "thirds", "quarter", "quarters", "fifth", "fifths", "tenth", "tenths", "half")
 
@@ -184,7 +147,7 @@ def is_plural(word: str) -> bool:
     return word in _ALSO_PLURAL or any(uses > own and word in getInflection(base, "NNS") for base, uses in used.items())
 
 
-_ALSO_PLURAL = frozenset(["people", "men", "women", "children", "glasses", "arms", "shorts", "clothes", "cattle", "police"])
+_ALSO_PLURAL = _words("people men women children glasses arms shorts clothes cattle police")
 
 
 def main_clause(words: Sequence[Word]) -> Clause:

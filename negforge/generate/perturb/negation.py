@@ -33,6 +33,11 @@ from negforge.records import Pairs
 from negforge.rng import Rng
 from negforge.words import article, inflected, recased
 
+
+def _words(listed: str) -> frozenset[str]:
+    return frozenset(listed.split())
+
+
 DECLARES = Declares(
     version=1,
     scope="row",
@@ -74,88 +79,20 @@ _LEAVES_OPEN = frozenset(
 # `At one time it was so` and `At one time it was not so` may both hold.
 _AT_SOME_TIME = re.compile(r"(?i)\b(?:once|formerly|at times|at (?:one|some) (?:time|point)|for a (?:time|while)|on occasion|one day)\b")
 # `Dogs include poodles`: said of the kind, and of no dog.
-_OF_KINDS = frozenset(["include", "comprise", "consist", "range", "vary", "mean", "differ", "come", "outnumber", "number", "total"])
+_OF_KINDS = _words("include comprise consist range vary mean differ come outnumber number total")
 _QUOTES = re.compile('["\u201c\u201d\u00ab\u00bb]')
 _INDEFINITES = {"nobody": "somebody", "nothing": "something", "nowhere": "somewhere", "none": "some"}
 _FREQUENT = {"rarely": "often", "seldom": "often"}
 _SOME = {"any": "some", "anyone": "someone", "anybody": "somebody", "anything": "something", "anywhere": "somewhere"}
 # Nouns of which there is no `a`; of others than these and those of a countable kind it is left open.
-_MASS = frozenset(
-    [
-        "evidence",
-        "water",
-        "information",
-        "money",
-        "food",
-        "air",
-        "snow",
-        "rain",
-        "ice",
-        "sand",
-        "grass",
-        "traffic",
-        "furniture",
-        "equipment",
-        "luggage",
-        "research",
-        "advice",
-        "work",
-        "proof",
-        "help",
-        "damage",
-        "progress",
-        "power",
-        "music",
-        "homework",
-        "knowledge",
-        "smoke",
-        "fire",
-        "light",
-        "electricity",
-        "sunlight",
-        "contact",
-        "support",
-        "sign_of",
-    ]
+_MASS = _words(
+    """evidence water information money food air snow rain ice sand grass traffic furniture equipment luggage research advice work
+    proof help damage progress power music homework knowledge smoke fire light electricity sunlight contact support sign_of"""
 )
-_COUNTED = frozenset(
-    [
-        "effect",
-        "impact",
-        "role",
-        "difference",
-        "increase",
-        "decrease",
-        "change",
-        "link",
-        "association",
-        "relationship",
-        "correlation",
-        "reason",
-        "way",
-        "chance",
-        "problem",
-        "limit",
-        "answer",
-        "solution",
-        "end",
-        "beginning",
-        "need",
-        "place",
-        "name",
-        "part",
-        "risk",
-        "benefit",
-        "advantage",
-        "disadvantage",
-        "influence",
-        "connection",
-        "response",
-        "cure",
-        "treatment",
-        "picture",
-        "sign",
-    ]
+_COUNTED = _words(
+    """effect impact role difference increase decrease change link association relationship correlation reason way chance problem limit
+    answer solution end beginning need place name part risk benefit advantage disadvantage influence connection response cure
+    treatment picture sign"""
 )
 _COUNTED_KINDS = frozenset(("noun.animal", "noun.artifact", "noun.person", "noun.plant"))
 

@@ -31,6 +31,11 @@ from negforge.records import Pairs
 from negforge.rng import Rng
 from negforge.words import inflected, recased
 
+
+def _words(listed: str) -> frozenset[str]:
+    return frozenset(listed.split())
+
+
 DECLARES = Declares(
     version=1,
     scope="row",
@@ -65,123 +70,18 @@ _PRONOUNS = {
 }  # fmt: skip
 _OPEN = frozenset(("may", "might", "could"))
 _NEGATIVE = frozenset(("no", "none", "never", "neither", "nobody", "nothing", "nowhere"))
-_APPROXIMATE = frozenset(
-    [
-        "almost",
-        "nearly",
-        "virtually",
-        "practically",
-        "hardly",
-        "not",
-        "just",
-        "only",
-        "about",
-        "roughly",
-        "quite",
-        "very",
-        "so",
-        "too",
-        "how",
-        "as",
-        "far",
-    ]
+_APPROXIMATE = _words("almost nearly virtually practically hardly not just only about roughly quite very so too how as far")
+_TIMES = _words(
+    """day days night nights year years week weeks month months time times hour hours minute minutes second seconds morning evening
+    afternoon summer winter spring autumn fall season decade century moment monday tuesday wednesday thursday friday saturday sunday
+    january february march april may june july august september october november december"""
 )
-_TIMES = frozenset(
-    [
-        "day",
-        "days",
-        "night",
-        "nights",
-        "year",
-        "years",
-        "week",
-        "weeks",
-        "month",
-        "months",
-        "time",
-        "times",
-        "hour",
-        "hours",
-        "minute",
-        "minutes",
-        "second",
-        "seconds",
-        "morning",
-        "evening",
-        "afternoon",
-        "summer",
-        "winter",
-        "spring",
-        "autumn",
-        "fall",
-        "season",
-        "decade",
-        "century",
-        "moment",
-        "monday",
-        "tuesday",
-        "wednesday",
-        "thursday",
-        "friday",
-        "saturday",
-        "sunday",
-        "january",
-        "february",
-        "march",
-        "april",
-        "may",
-        "june",
-        "july",
-        "august",
-        "september",
-        "october",
-        "november",
-        "december",
-    ]
-)
-_AFTER_IDIOM = frozenset(["but", "in", "over", "about", "right", "along", "around", "of", "kinds", "sorts", "else", "well", "too"])
-_BEFORE_IDIOM = frozenset(["at", "of", "for", "after", "above", "in", "with", "by", "on"])
+_AFTER_IDIOM = _words("but in over about right along around of kinds sorts else well too")
+_BEFORE_IDIOM = _words("at of for after above in with by on")
 _AFTER_VERB = frozenset(["because", "until", "till", "unless", "lest", "but", "except"])
-_MEASURES = _TIMES | frozenset(
-    [
-        "%",
-        "percent",
-        "km",
-        "kilometers",
-        "kilometres",
-        "m",
-        "meters",
-        "metres",
-        "miles",
-        "mile",
-        "feet",
-        "foot",
-        "inches",
-        "cm",
-        "mm",
-        "kg",
-        "g",
-        "mg",
-        "grams",
-        "kilograms",
-        "pounds",
-        "pound",
-        "tons",
-        "ounces",
-        "dollars",
-        "euros",
-        "cents",
-        "degrees",
-        "liters",
-        "litres",
-        "acres",
-        "hectares",
-        "mph",
-        "points",
-        "million",
-        "billion",
-        "thousand",
-    ]
+_MEASURES = _TIMES | _words(
+    """% percent km kilometers kilometres m meters metres miles mile feet foot inches cm mm kg g mg grams kilograms pounds pound tons
+    ounces dollars euros cents degrees liters litres acres hectares mph points million billion thousand"""
 )
 _ONCE = {"is": "are", "was": "were", "has": "have", "does": "do"}
 _MANY = {many: one for one, many in _ONCE.items()}
