@@ -8,11 +8,17 @@ Source: label-safety of negation: on 4,000 sentences the first auxiliary is not 
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from negforge.grammar import AUXILIARIES, MODALS, OPENERS, QUANTIFIERS, lowered
 from negforge.tagging import Token, sentences
+
+
+def _words(listed: str) -> frozenset[str]:
+    return frozenset(listed.split())
+
 
 Kind = Literal["be", "have", "do", "modal", "verb"]
 Subject = Literal["named", "pronoun", "definite", "indefinite", "plural", "mass", "there", "quantified", "joined"]
@@ -22,7 +28,7 @@ HAVE = frozenset(["have", "has", "had", "'ve"])
 DO = frozenset(["do", "does", "did"])
 _MODALS = (MODALS - {"need", "dare", "ought"}) | {"ca", "wo", "sha", "'ll", "'d", "cannot"}
 _NOMINATIVE = frozenset(["i", "you", "he", "she", "it", "we", "they"])
-_DEFINITE = frozenset(["the", "this", "that", "these", "those", "my", "your", "his", "her", "its", "our", "their"])
+_DEFINITE = _words("the this that these those my your his her its our their")
 _NOUNS = frozenset(("NN", "NNS", "NNP", "NNPS", "CD", "FW"))
 _VERBS = frozenset(("VBD", "VBN", "VBZ", "VBP"))
 _ADVERBS = frozenset(("RB", "RBR", "RBS"))
@@ -31,31 +37,22 @@ _BREAKS = frozenset((",", ";", ":", "\u2014", "\u2013", "(", ")", "-"))
 _PLAIN = frozenset(("as", "than", "once", "so", "that"))
 OPENING = OPENERS - _PLAIN  # what begins a clause of its own, wherever it stands
 # A form in -ed after one of these is no finite verb: `a woman called Ann`.
-_NAMING = frozenset(["called", "named", "titled", "entitled", "known", "dubbed", "nicknamed", "based", "said", "born", "made", "used"])
+_NAMING = _words("called named titled entitled known dubbed nicknamed based said born made used")
 # `A number of dogs are`: how many is left open, or counted.
-COUNTING = frozenset(
-    [
-        "lot",
-        "lots",
-        "number",
-        "couple",
-        "few",
-        "pair",
-        "bunch",
-        "variety",
-        "majority",
-        "minority",
-        "percentage",
-        "range",
-        "dozen",
-        "handful",
-        "little",
-        "third",
-    ]
+COUNTING = _words(
+    "lot lots number couple few pair bunch variety majority minority percentage range dozen handful little third total series"
 )
 
 
+# Of an abstract: `RESULTS The dogs were asleep.`
+HEADINGS = _words(
+    """BACKGROUND METHODS METHOD RESULTS RESULT CONCLUSION CONCLUSIONS OBJECTIVE OBJECTIVES AIM AIMS PURPOSE INTRODUCTION DESIGN
+    SETTING CONTEXT MEASURES FINDINGS INTERPRETATION PARTICIPANTS PATIENTS INTERVENTIONS OUTCOMES"""
+)
 _SHARES = ("third", "thirds", "quarter", "quarters", "fifth", "fifths", "tenth", "tenths", "half")
+
+
+_ADJECTIVE = re.compile("(?:al|ic|ive|ous|ary|ory|able|ed|ing)$")
 
 
 class Word(NamedTuple):
@@ -144,11 +141,13 @@ def is_plural(word: str) -> bool:
 
     if word in ("people", "police", "cattle"):
         return True
-    bases = lexicon().bases(word, "n")
-    return any(base != word and word in getInflection(base, "NNS") for base in bases) and (bases[0] != word or word in _ALSO_PLURAL)
+    found = lexicon()
+    used = {base: sum(sense.uses for sense in found.senses(base, "n")) for base in found.bases(word, "n")}
+    own = used.pop(word, -1)  # `humans` and `means` are entries of their own
+    return word in _ALSO_PLURAL or any(uses > own and word in getInflection(base, "NNS") for base, uses in used.items())
 
 
-_ALSO_PLURAL = frozenset(["people", "men", "women", "children", "glasses", "arms", "shorts", "clothes", "cattle", "police"])
+_ALSO_PLURAL = _words("people men women children glasses arms shorts clothes cattle police")
 
 
 def main_clause(words: Sequence[Word]) -> Clause:
@@ -156,6 +155,8 @@ def main_clause(words: Sequence[Word]) -> Clause:
     begin = next((at for at, word in enumerate(words) if word.text[0].isalnum()), len(words))
     if begin == len(words):
         return Clause("no-verb")
+    if words[begin].text in HEADINGS and begin + 1 < len(words) and words[begin + 1].text[:1].isupper():
+        begin += 1
     head = words[begin].lower
     if head in OPENERS - {"that", "once"}:
         return Clause("opener")
@@ -378,17 +379,21 @@ def _head(words: Sequence[Word]) -> Word | None:
 def uncapitalised(words: Sequence[Word], at: int) -> str:
     """A sentence's first word as it is written inside one: a name keeps its capital."""
     word = words[at]
-    if not word.text[1:].islower() or (at + 1 < len(words) and words[at + 1].text[:1].isupper()):
+    after = words[at + 1].text if at + 1 < len(words) else ""
+    if not word.text[1:].replace("-", "").islower() or (len(after) > 1 and after[0].isupper()):
         return word.text
-    return word.lower if _is_common(word.lower) else word.text
+    common = _is_common(word.lower)
+    return word.lower if common or (common is None and _ADJECTIVE.search(word.lower)) else word.text
 
 
 @functools.lru_cache(maxsize=1 << 16)
-def _is_common(word: str) -> bool:
+def _is_common(word: str) -> bool | None:
+    """Whether a word is written small; None where the lexicon lacks it."""
     from negforge.lexicon import lexicon
 
     found = lexicon()
-    return any(sense.word.islower() for part in ("n", "a", "v") for base in found.bases(word, part) for sense in found.senses(base, part))
+    senses = [sense for part in ("n", "a", "v") for base in found.bases(word, part) for sense in found.senses(base, part)]
+    return any(sense.word.islower() for sense in senses) if senses else None
 
 
 def contracts(text: str) -> bool:

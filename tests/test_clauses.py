@@ -76,6 +76,8 @@ def test_forms_and_plurals() -> None:
     assert set(clauses.verb_form("put")) == {("put", "VBD"), ("put", "VBP")}
     assert clauses.verb_form("found") == (("find", "VBD"),)
     assert clauses.is_plural("dogs") and clauses.is_plural("people") and clauses.is_plural("women")
+    assert clauses.is_plural("humans") and clauses.is_plural("cows")
+    assert not any(map(clauses.is_plural, ("gas", "physics", "species", "means", "news")))
     assert not clauses.is_plural("paris") and not clauses.is_plural("bus")
     assert clauses.is_participle("written") and not clauses.is_participle("wrote")
 

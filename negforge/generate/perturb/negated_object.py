@@ -34,6 +34,11 @@ from negforge.records import Batches, Pairs
 from negforge.rng import Rng
 from negforge.words import article, inflected
 
+
+def _words(listed: str) -> frozenset[str]:
+    return frozenset(listed.split())
+
+
 DECLARES = Declares(
     version=1,
     scope="row",
@@ -63,289 +68,33 @@ TEMPLATES = (
     ("You cannot see {a} in the picture.", "You cannot see any {x} in the picture."),
     ("The picture was taken with no {x} in view.", "The picture was taken with no {x} in view."),
 )
-OBJECTS = tuple(
-    one.replace("_", " ")
-    for one in [
-        "airplane",
-        "apple",
-        "backpack",
-        "ball",
-        "balloon",
-        "banana",
-        "basket",
-        "bathtub",
-        "beach",
-        "bear",
-        "bed",
-        "bench",
-        "bicycle",
-        "bird",
-        "blanket",
-        "boat",
-        "book",
-        "bottle",
-        "bowl",
-        "boy",
-        "bridge",
-        "bucket",
-        "building",
-        "bus",
-        "cabinet",
-        "cake",
-        "camera",
-        "candle",
-        "car",
-        "carrot",
-        "carriage",
-        "castle",
-        "cat",
-        "chair",
-        "child",
-        "clock",
-        "cloud",
-        "computer",
-        "couch",
-        "cow",
-        "cup",
-        "curtain",
-        "desk",
-        "dog",
-        "donut",
-        "door",
-        "dress",
-        "duck",
-        "elephant",
-        "fence",
-        "fire_hydrant",
-        "fireplace",
-        "flag",
-        "flower",
-        "fork",
-        "fountain",
-        "frisbee",
-        "garden",
-        "giraffe",
-        "girl",
-        "glove",
-        "goat",
-        "guitar",
-        "hat",
-        "helicopter",
-        "helmet",
-        "horse",
-        "house",
-        "jacket",
-        "kangaroo",
-        "keyboard",
-        "kitchen",
-        "kite",
-        "knife",
-        "ladder",
-        "lake",
-        "lamp",
-        "laptop",
-        "lion",
-        "man",
-        "microwave",
-        "mirror",
-        "monkey",
-        "motorcycle",
-        "mountain",
-        "mouse",
-        "oven",
-        "parrot",
-        "pen",
-        "penguin",
-        "piano",
-        "pig",
-        "pillow",
-        "pizza",
-        "plate",
-        "potted_plant",
-        "rabbit",
-        "refrigerator",
-        "river",
-        "road",
-        "rope",
-        "sandwich",
-        "scarf",
-        "scissors",
-        "sheep",
-        "ship",
-        "shirt",
-        "shoe",
-        "sink",
-        "skateboard",
-        "ski",
-        "snowboard",
-        "sofa",
-        "spoon",
-        "stop_sign",
-        "stove",
-        "suitcase",
-        "surfboard",
-        "swimming_pool",
-        "table",
-        "teddy_bear",
-        "telephone",
-        "television",
-        "tennis_racket",
-        "tent",
-        "tie",
-        "tiger",
-        "toaster",
-        "toilet",
-        "tomato",
-        "tower",
-        "towel",
-        "tractor",
-        "traffic_light",
-        "train",
-        "tree",
-        "truck",
-        "umbrella",
-        "vase",
-        "violin",
-        "waterfall",
-        "whale",
-        "wheelchair",
-        "window",
-        "wine_glass",
-        "woman",
-        "zebra",
-    ]
-)
+_LISTED = """
+    airplane apple backpack ball balloon banana basket bathtub beach bear bed bench bicycle bird blanket boat book bottle bowl boy
+    bridge bucket building bus cabinet cake camera candle car carrot carriage castle cat chair child clock cloud computer couch cow
+    cup curtain desk dog donut door dress duck elephant fence fire_hydrant fireplace flag flower fork fountain frisbee garden
+    giraffe girl glove goat guitar hat helicopter helmet horse house jacket kangaroo keyboard kitchen kite knife ladder lake lamp
+    laptop lion man microwave mirror monkey motorcycle mountain mouse oven parrot pen penguin piano pig pillow pizza plate
+    potted_plant rabbit refrigerator river road rope sandwich scarf scissors sheep ship shirt shoe sink skateboard ski snowboard
+    sofa spoon stop_sign stove suitcase surfboard swimming_pool table teddy_bear telephone television tennis_racket tent tie tiger
+    toaster toilet tomato tower towel tractor traffic_light train tree truck umbrella vase violin waterfall whale wheelchair window
+    wine_glass woman zebra"""
+OBJECTS = tuple(one.replace("_", " ") for one in _LISTED.split())
 # What pictures hold and captions do not name: never called absent.
-_EVERYWHERE = frozenset(
-    [
-        "window",
-        "door",
-        "shirt",
-        "shoe",
-        "man",
-        "woman",
-        "boy",
-        "girl",
-        "child",
-        "cloud",
-        "tree",
-        "building",
-        "road",
-        "house",
-        "hat",
-        "jacket",
-        "flower",
-        "fence",
-        "chair",
-        "table",
-        "cup",
-        "bottle",
-        "car",
-        "book",
-        "plate",
-        "mountain",
-        "curtain",
-        "cabinet",
-        "bench",
-        "glove",
-        "helmet",
-        "pen",
-        "towel",
-        "pillow",
-        "blanket",
-        "lamp",
-    ]
+_EVERYWHERE = _words(
+    """window door shirt shoe man woman boy girl child cloud tree building road house hat jacket flower fence chair table cup bottle
+    car book plate mountain curtain cabinet bench glove helmet pen towel pillow blanket lamp"""
 )
 _PLURAL_ONLY = {"scissors": "scissors", "sheep": "sheep"}
-_DEPICTED = frozenset(
-    [
-        "picture",
-        "pictures",
-        "photo",
-        "photos",
-        "photograph",
-        "photographs",
-        "painting",
-        "paintings",
-        "drawing",
-        "drawings",
-        "statue",
-        "statues",
-        "sculpture",
-        "sculptures",
-        "toy",
-        "toys",
-        "stuffed",
-        "fake",
-        "cartoon",
-        "cartoons",
-        "poster",
-        "posters",
-        "logo",
-        "logos",
-        "printed",
-        "print",
-        "prints",
-        "image",
-        "images",
-        "mural",
-        "murals",
-        "costume",
-        "costumes",
-        "shaped",
-        "illustration",
-        "screen",
-        "figurine",
-        "figurines",
-        "doll",
-        "dolls",
-        "dummy",
-        "mannequin",
-        "carved",
-        "carving",
-        "painted",
-        "replica",
-        "model",
-        "graphic",
-        "graffiti",
-        "sign",
-        "signs",
-        "reflection",
-        "reflected",
-        "shadow",
-        "shadows",
-        "resembling",
-        "imaginary",
-        "pretend",
-        "pretending",
-        "plastic",
-        "plush",
-        "ornament",
-        "decorated",
-        "advertisement",
-        "ad",
-        "missing",
-        "empty",
-        "invisible",
-        "gone",
-        "hidden",
-        "former",
-        "drawn",
-        "themed",
-        "decal",
-        "sticker",
-        "stickers",
-        "emblem",
-        "sketch",
-        "ceramic",
-        "wooden",
-        "miniature",
-    ]
+_DEPICTED = _words(
+    """picture pictures photo photos photograph photographs painting paintings drawing drawings statue statues sculpture sculptures toy
+    toys stuffed fake cartoon cartoons poster posters logo logos printed print prints image images mural murals costume costumes
+    shaped illustration screen figurine figurines doll dolls dummy mannequin carved carving painted replica model graphic graffiti
+    sign signs reflection reflected shadow shadows resembling imaginary pretend pretending plastic plush ornament decorated
+    advertisement ad missing empty invisible gone hidden former drawn themed decal sticker stickers emblem sketch ceramic wooden
+    miniature"""
 )
 # `waiting for a bus`, `looks like a cat`: what follows need not be there.
-_SEEKING = frozenset(
-    ["for", "like", "as", "about", "to", "toward", "towards", "from", "into", "without", "resembling", "than", "not", "off"]
-)
+_SEEKING = _words("for like as about to toward towards from into without resembling than not off")
 _MODIFIERS = frozenset(("DT", "JJ", "JJR", "JJS", "CD", "PRP$", "VBN", "VBG", "RB", "NN", "NNS", "NNP"))
 
 
@@ -422,7 +171,8 @@ def _forms(names: Sequence[str]) -> dict[str, int]:
     return found | {"bike": found["bicycle"], "bikes": found["bicycle"]} if "bicycle" in found else found
 
 
-def _near(names: Sequence[str]) -> dict[str, int]:
+@functools.lru_cache(maxsize=4)
+def _near(names: tuple[str, ...]) -> dict[str, int]:
     """Of each word, the objects that it is a name of, a kind of, what they are a kind of, or beside what; by any sense of either."""
     from negforge.lexicon import lexicon
 

@@ -33,6 +33,11 @@ from negforge.records import Pairs
 from negforge.rng import Rng
 from negforge.words import article, inflected, recased
 
+
+def _words(listed: str) -> frozenset[str]:
+    return frozenset(listed.split())
+
+
 DECLARES = Declares(
     version=1,
     scope="row",
@@ -74,88 +79,20 @@ _LEAVES_OPEN = frozenset(
 # `At one time it was so` and `At one time it was not so` may both hold.
 _AT_SOME_TIME = re.compile(r"(?i)\b(?:once|formerly|at times|at (?:one|some) (?:time|point)|for a (?:time|while)|on occasion|one day)\b")
 # `Dogs include poodles`: said of the kind, and of no dog.
-_OF_KINDS = frozenset(["include", "comprise", "consist", "range", "vary", "mean", "differ", "come", "outnumber", "number", "total"])
+_OF_KINDS = _words("include comprise consist range vary mean differ come outnumber number total")
 _QUOTES = re.compile('["\u201c\u201d\u00ab\u00bb]')
 _INDEFINITES = {"nobody": "somebody", "nothing": "something", "nowhere": "somewhere", "none": "some"}
 _FREQUENT = {"rarely": "often", "seldom": "often"}
 _SOME = {"any": "some", "anyone": "someone", "anybody": "somebody", "anything": "something", "anywhere": "somewhere"}
 # Nouns of which there is no `a`; of others than these and those of a countable kind it is left open.
-_MASS = frozenset(
-    [
-        "evidence",
-        "water",
-        "information",
-        "money",
-        "food",
-        "air",
-        "snow",
-        "rain",
-        "ice",
-        "sand",
-        "grass",
-        "traffic",
-        "furniture",
-        "equipment",
-        "luggage",
-        "research",
-        "advice",
-        "work",
-        "proof",
-        "help",
-        "damage",
-        "progress",
-        "power",
-        "music",
-        "homework",
-        "knowledge",
-        "smoke",
-        "fire",
-        "light",
-        "electricity",
-        "sunlight",
-        "contact",
-        "support",
-        "sign_of",
-    ]
+_MASS = _words(
+    """evidence water information money food air snow rain ice sand grass traffic furniture equipment luggage research advice work
+    proof help damage progress power music homework knowledge smoke fire light electricity sunlight contact support sign_of"""
 )
-_COUNTED = frozenset(
-    [
-        "effect",
-        "impact",
-        "role",
-        "difference",
-        "increase",
-        "decrease",
-        "change",
-        "link",
-        "association",
-        "relationship",
-        "correlation",
-        "reason",
-        "way",
-        "chance",
-        "problem",
-        "limit",
-        "answer",
-        "solution",
-        "end",
-        "beginning",
-        "need",
-        "place",
-        "name",
-        "part",
-        "risk",
-        "benefit",
-        "advantage",
-        "disadvantage",
-        "influence",
-        "connection",
-        "response",
-        "cure",
-        "treatment",
-        "picture",
-        "sign",
-    ]
+_COUNTED = _words(
+    """effect impact role difference increase decrease change link association relationship correlation reason way chance problem limit
+    answer solution end beginning need place name part risk benefit advantage disadvantage influence connection response cure
+    treatment picture sign"""
 )
 _COUNTED_KINDS = frozenset(("noun.animal", "noun.artifact", "noun.person", "noun.plant"))
 
@@ -261,10 +198,11 @@ def _inserted(words: Sequence[Word], *, contracted: bool) -> _Made:
         return _Made(clause.subject)
     if clause.subject == "there":
         return _no_there(words, clause)
-    if clause.subject == "indefinite":
+    obliged = clause.kind == "modal" and verb.lower in ("must", "should", "shall")  # `no driver must stop` leaves them free to
+    if clause.subject == "indefinite" and not obliged:
         head = words[clause.first]
         return _Made("", ((head.start, head.end, recased("no", head.text if len(head.text) > 1 else head.text + "x")),))
-    if clause.subject == "plural":
+    if clause.subject == "plural" and not obliged:
         if clause.base in _OF_KINDS:
             return _Made("generic")
         return _no_plural(words, clause)
@@ -297,7 +235,7 @@ def _joined(words: Sequence[Word], first: int) -> bool:
 def _no_plural(words: Sequence[Word], clause: Clause) -> _Made:
     """`Dogs are barking`: `No dogs are barking`."""
     head = words[clause.first]
-    if any(word.text[0].isalnum() for word in words[: clause.first]):
+    if any(word.text[0].isalnum() and word.text not in clauses.HEADINGS for word in words[: clause.first]):
         return _Made("", ((head.start, head.start, "no "),))
     put = "No " if head.text[0].isupper() else "no "
     return _Made("", ((head.start, head.end, put + clauses.uncapitalised(words, clause.first)),))
@@ -472,7 +410,8 @@ def _without_no(words: Sequence[Word], clause: Clause, place: int) -> _Made:
     ):
         return _Made("article")
     noun = nouns[-1].lower
-    if not (clauses.is_plural(noun) or noun in _MASS):
+    several = place > clause.verb and clause.subject == "there" and words[clause.verb].lower in ("are", "were", "'re")
+    if not (several or clauses.is_plural(noun) or noun in _MASS):
         if not _countable(noun):
             return _Made("article")
         return _Made("", ((no.start, no.end, recased(article(after.text), no.text if len(no.text) > 1 else "No")),))

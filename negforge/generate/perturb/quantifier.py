@@ -31,6 +31,11 @@ from negforge.records import Pairs
 from negforge.rng import Rng
 from negforge.words import inflected, recased
 
+
+def _words(listed: str) -> frozenset[str]:
+    return frozenset(listed.split())
+
+
 DECLARES = Declares(
     version=1,
     scope="row",
@@ -52,7 +57,7 @@ DECLARES = Declares(
 _SENTENCES = 64  # of one text that are looked at
 _PLURAL_ONLY = {
     "all": ("no",), "some": ("no",), "many": ("no", "few"), "several": ("no",), "numerous": ("no",),
-    "most": ("few", "no"), "few": ("most", "all"),
+    "most": ("few", "no"), "few": ("many", "most"),
 }  # fmt: skip
 _SINGULAR = {"every": ("no",), "each": ("no",)}
 _ADVERBS = {
@@ -65,126 +70,22 @@ _PRONOUNS = {
 }  # fmt: skip
 _OPEN = frozenset(("may", "might", "could"))
 _NEGATIVE = frozenset(("no", "none", "never", "neither", "nobody", "nothing", "nowhere"))
-_APPROXIMATE = frozenset(
-    [
-        "almost",
-        "nearly",
-        "virtually",
-        "practically",
-        "hardly",
-        "not",
-        "just",
-        "only",
-        "about",
-        "roughly",
-        "quite",
-        "very",
-        "so",
-        "too",
-        "how",
-        "as",
-        "far",
-    ]
+_APPROXIMATE = _words("almost nearly virtually practically hardly not just only about roughly quite very so too how as far")
+_TIMES = _words(
+    """day days night nights year years week weeks month months time times hour hours minute minutes second seconds morning evening
+    afternoon summer winter spring autumn fall season decade century moment monday tuesday wednesday thursday friday saturday sunday
+    january february march april may june july august september october november december"""
 )
-_TIMES = frozenset(
-    [
-        "day",
-        "days",
-        "night",
-        "nights",
-        "year",
-        "years",
-        "week",
-        "weeks",
-        "month",
-        "months",
-        "time",
-        "times",
-        "hour",
-        "hours",
-        "minute",
-        "minutes",
-        "second",
-        "seconds",
-        "morning",
-        "evening",
-        "afternoon",
-        "summer",
-        "winter",
-        "spring",
-        "autumn",
-        "fall",
-        "season",
-        "decade",
-        "century",
-        "moment",
-        "monday",
-        "tuesday",
-        "wednesday",
-        "thursday",
-        "friday",
-        "saturday",
-        "sunday",
-        "january",
-        "february",
-        "march",
-        "april",
-        "may",
-        "june",
-        "july",
-        "august",
-        "september",
-        "october",
-        "november",
-        "december",
-    ]
-)
-_AFTER_IDIOM = frozenset(["but", "in", "over", "about", "right", "along", "around", "of", "kinds", "sorts", "else", "well", "too"])
-_BEFORE_IDIOM = frozenset(["at", "of", "for", "after", "above", "in", "with", "by", "on"])
+_AFTER_IDIOM = _words("but in over about right along around of kinds sorts else well too")
+_BEFORE_IDIOM = _words("at of for after above in with by on")
 _AFTER_VERB = frozenset(["because", "until", "till", "unless", "lest", "but", "except"])
-_MEASURES = _TIMES | frozenset(
-    [
-        "%",
-        "percent",
-        "km",
-        "kilometers",
-        "kilometres",
-        "m",
-        "meters",
-        "metres",
-        "miles",
-        "mile",
-        "feet",
-        "foot",
-        "inches",
-        "cm",
-        "mm",
-        "kg",
-        "g",
-        "mg",
-        "grams",
-        "kilograms",
-        "pounds",
-        "pound",
-        "tons",
-        "ounces",
-        "dollars",
-        "euros",
-        "cents",
-        "degrees",
-        "liters",
-        "litres",
-        "acres",
-        "hectares",
-        "mph",
-        "points",
-        "million",
-        "billion",
-        "thousand",
-    ]
+_MEASURES = _TIMES | _words(
+    """% percent km kilometers kilometres m meters metres miles mile feet foot inches cm mm kg g mg grams kilograms pounds pound tons
+    ounces dollars euros cents degrees liters litres acres hectares mph points million billion thousand"""
 )
 _ONCE = {"is": "are", "was": "were", "has": "have", "does": "do"}
 _MANY = {many: one for one, many in _ONCE.items()}
+_FINITE = clauses.BE | clauses.HAVE | clauses.DO | {"'s"}
 _QUOTES = re.compile('["\u201c\u201d\u00ab\u00bb]')
 _CUES = frozenset((*_PLURAL_ONLY, *_SINGULAR, *_ADVERBS, *_PRONOUNS, *_NEGATIVE, *_OPEN, "both", "more", "less", "fewer", "least", "must"))
 
@@ -252,6 +153,8 @@ def _site(text: str, sentence: Sentence) -> _Site:
     reason = unasserted(shown)
     if reason:
         return _Site("subcontrary" if reason == "conditional" and not _OPEN.isdisjoint(lower) else reason)
+    if not _OPEN.isdisjoint(lower):
+        return _Site("subcontrary")
     if not HEDGES.isdisjoint(lower):
         return _Site("hedged")
     if not _AFTER_VERB.isdisjoint(lower):
@@ -413,6 +316,8 @@ def _pair(words: Sequence[Word], clause: Clause, first: int) -> _Site:
     joined = next((at for at in range(first + 1, min(len(words), first + 8)) if words[at].lower == link), 0)
     subject = first == clause.first
     if joined and not (subject and joined > clause.verb):
+        if not subject and (words[first + 1].tag == "NNS" or any(word.lower in _FINITE for word in words[joined:])):
+            return _Site("agreement")  # `in both groups and overall`
         if any(word.text == "," for word in words[first:joined]) or any(word.tag == "CC" for word in words[joined + 1 :]):
             return _Site("coordinated")
         pieces.append((words[joined].start, words[joined].end, other))
@@ -429,7 +334,8 @@ def _pair(words: Sequence[Word], clause: Clause, first: int) -> _Site:
         pieces.append((noun.start, noun.end, number))
     else:
         return _Site("floating")
-    if subject:
+    nearest = words[clause.verb - 1]
+    if subject and not (joined and put == "neither" and nearest.tag in ("NNS", "NNPS")):
         agreed = _agreed(words[clause.verb], clause, many=put == "both")
         if agreed is None:
             return _Site("agreement")
@@ -486,6 +392,8 @@ def _determiner(words: Sequence[Word], clause: Clause, first: int, last: int, cu
         "those",
     ):
         return _Site("idiom")
+    if first and words[first - 1].tag in ("POS", "CD", "PRP$"):
+        return _Site("idiom")
     if before in ("between", "among", "than", "like"):
         return _Site("idiom")
     if cue in _SINGULAR and (
@@ -508,6 +416,9 @@ def _determiner(words: Sequence[Word], clause: Clause, first: int, last: int, cu
     if clause.subject == "there" and cue in ("all", "every", "each", "most", "few"):
         return _Site("idiom")
     values = _PLURAL_ONLY.get(cue) or _SINGULAR.get(cue) or ("no",)  # `a few`
+    joined = [words[at + 1].tag for at in range(last + 1, clause.verb) if words[at].tag == "CC"] if subject else []
+    if not {"DT", "CD", "PRP$", "NNP"}.isdisjoint(joined):
+        return _Site("coordinated")  # `several cows and a horse`
     if after.lower == "of":
         noun = next((word for word in words[last + 2 :] if word.tag in ("NN", "NNS", "NNP", "NNPS", "PRP")), None)
         if noun is None or ("few" in values and not (clauses.is_plural(noun.lower) or noun.tag == "PRP")):
@@ -529,7 +440,7 @@ def _determiner(words: Sequence[Word], clause: Clause, first: int, last: int, cu
     plural = "few" in values or cue in ("some", "many", "several", "a few", "few", "numerous")
     if plural and not clauses.is_plural(words[at].lower):
         return _Site("agreement")
-    return _site_of(words, first, last, values)
+    return _site_of(words, first, last, values if subject or cue != "few" else values[:1])
 
 
 def _negative(words: Sequence[Word], clause: Clause, first: int, last: int, cue: str) -> _Site:
@@ -549,4 +460,6 @@ def _negative(words: Sequence[Word], clause: Clause, first: int, last: int, cue:
     at = words.index(noun)
     while at + 1 < clause.verb and words[at + 1].tag in ("NN", "NNS"):
         at += 1
+    if verb.lower in _MANY or verb.lower in _ONCE:
+        return _site_of(words, first, last, ("all",) if verb.lower in _MANY else ("every",))
     return _site_of(words, first, last, ("all",) if clauses.is_plural(words[at].lower) else ("every",))

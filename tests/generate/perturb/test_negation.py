@@ -57,7 +57,8 @@ She did the work.|She did not do the work.
 The dog is asleep.|The dog is not asleep.
 Ann can swim well.|Ann cannot swim well.
 Ann will leave today.|Ann will not leave today.
-Drivers in France must pay.|No drivers in France must pay.
+Drivers in France must pay.|Drivers in France must not pay.
+A driver must stop here.|A driver must not stop here.
 He's tall and he isn't old.|<negated>
 They're happy here.|They're not happy here.
 It's cold and the dog is wet.|It's not cold and the dog is wet.
@@ -70,6 +71,9 @@ There are dogs in the park.|There are no dogs in the park.
 THERE IS A FIRE IN THE ROOM|THERE IS NO FIRE IN THE ROOM
 Dogs are barking.|No dogs are barking.
 In 1995, French women were asleep.|In 1995, no French women were asleep.
+METHODS Dogs are barking.|METHODS No dogs are barking.
+METHODS The dog is asleep.|METHODS The dog is not asleep.
+Neurobehavioral outcomes were improved.|No neurobehavioral outcomes were improved.
 dogs are barking.|no dogs are barking.
 In 1995, she moved to Rome.|In 1995, she did not move to Rome.
 The film directed by Ann was long.|The film directed by Ann was not long.
@@ -89,6 +93,8 @@ There are no dogs here.|There are dogs here.
 There is no dog here.|There is a dog here.
 There is no old owl here.|There is an old owl here.
 There is no evidence of it.|There is evidence of it.
+There are no deer here.|There are deer here.
+There are no humans here.|There are humans here.
 There are no people in it.|There are people in it.
 No dogs are barking.|Dogs are barking.
 It is no longer used there.|It is used there.
@@ -123,6 +129,7 @@ The house that Jack built is old.|opener
 He used to live here.|idiom
 All dogs are asleep.|quantified
 Two men are asleep.|quantified
+A total of 40 men were asleep.|quantified
 At one time the town was large.|quantified
 Only Ann is asleep.|focus
 She may leave today.|modal

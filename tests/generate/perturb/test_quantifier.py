@@ -62,6 +62,7 @@ All of the dogs are here.|None of the dogs are here.
 All three dogs are here.|None of the three dogs are here.
 She ate all the apples.|She ate none of the apples.
 No dogs are here.|All dogs are here.
+No V600E mutations were found.|All V600E mutations were found.
 No dog is here.|Every dog is here.
 None of the dogs is here.|All of the dogs are here.
 Some dogs are here.|No dogs are here.
@@ -79,6 +80,8 @@ Both of the dogs are here.|Neither of the dogs is here.
 Both dogs are here.|Neither dog is here.
 Neither dog is here.|Both dogs are here.
 It is both a bird and a mammal.|It is neither a bird nor a mammal.
+Few dogs are here.|Many dogs are here.
+Both cats and dogs are here.|Neither cats nor dogs are here.
 Both Ann and Bob are here.|Neither Ann nor Bob is here.
 There are at least 3 dogs here.|There are fewer than 3 dogs here.
 Ann is at least 3 meters tall.|Ann is less than 3 meters tall.
@@ -102,6 +105,9 @@ All dogs.|short
 Perhaps all dogs are here.|hedged
 Dogs may bark at night.|subcontrary
 Not all dogs are here.|subcontrary
+It may hurt some dogs here.|subcontrary
+She won in both cities and overall.|agreement
+These are the two most frequent causes.|idiom
 All dogs are not here.|negated
 All dogs have some toys.|several
 All dogs are also here.|focus
@@ -110,6 +116,7 @@ All dogs are here because it rained.|because
 The owner of all dogs is here.|scope
 The dog that every man saw is old.|opener
 All dogs ran home and slept.|coordinated
+Several cows and a horse are here.|coordinated
 All dogs on a sofa.|no-verb
 A man has some dogs.|indefinite
 She has more or less dogs.|idiom
