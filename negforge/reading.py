@@ -181,7 +181,10 @@ def is_scene(sentence: Sentence) -> bool:
     words = sentence.words
     if not words or words[0].tag in ("NNP", "NNPS", "PRP") or words[0].text in _OF_KINDS:
         return False
-    if words[0].tag == "NNS" and any(word.tag in _FINITE for word in words):
+    opening = next((word.tag for word in words if word.tag not in ("JJ", "VBN", "VBG", "NN")), "")
+    if opening == "NNS" and any(
+        word.tag in _FINITE and word.text not in grammar.FINITE_BE for word in words
+    ):  # `evergreen trees look green`
         return False
     counted = words[0].tag == "CD" or words[0].text in _NUMBERS
     for place, word in enumerate(words):
