@@ -110,7 +110,12 @@ def _sentences(text: str, tokens: Sequence[tuple[int, int, str]]) -> list[Senten
         opening = tag == "NNPS" and not words and noun(text[start:end])  # `Flowers in a vase`
         sign = not text[start:end][-1:].isalnum() and tag.startswith("NN")  # an emoji
         words.append(
-            Word(start, end, "SYM" if sign else "NN" if bare else "NNS" if opening else tag, plain[start:end] or text[start:end].lower())
+            Word(
+                start,
+                end,
+                "SYM" if sign else "NN" if bare else "NNS" if opening else tag,
+                plain[start:end] or text[start:end].lower().replace("\u2019", "'"),
+            )
         )
     if len(words) > 1 and words[0].tag == "NNP" and words[1].tag in ("NN", "NNS") and lexicon().bases(words[0].text, "a"):
         words[0] = words[0]._replace(tag="JJ")  # `Black chairs`
