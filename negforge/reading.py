@@ -110,7 +110,12 @@ def _sentences(text: str, tokens: Sequence[tuple[int, int, str]]) -> list[Senten
         opening = tag == "NNPS" and not words and noun(text[start:end])  # `Flowers in a vase`
         sign = not text[start:end][-1:].isalnum() and tag.startswith("NN")  # an emoji
         words.append(
-            Word(start, end, "SYM" if sign else "NN" if bare else "NNS" if opening else tag, plain[start:end] or text[start:end].lower())
+            Word(
+                start,
+                end,
+                "SYM" if sign else "NN" if bare else "NNS" if opening else tag,
+                plain[start:end] or text[start:end].lower().replace("\u2019", "'"),
+            )
         )
     if len(words) > 1 and words[0].tag == "NNP" and words[1].tag in ("NN", "NNS") and lexicon().bases(words[0].text, "a"):
         words[0] = words[0]._replace(tag="JJ")  # `Black chairs`
@@ -181,7 +186,10 @@ def is_scene(sentence: Sentence) -> bool:
     words = sentence.words
     if not words or words[0].tag in ("NNP", "NNPS", "PRP") or words[0].text in _OF_KINDS:
         return False
-    if words[0].tag == "NNS" and any(word.tag in _FINITE for word in words):
+    opening = next((word.tag for word in words if word.tag not in ("JJ", "VBN", "VBG", "NN")), "")
+    if opening == "NNS" and any(
+        word.tag in _FINITE and word.text not in grammar.FINITE_BE for word in words
+    ):  # `evergreen trees look green`
         return False
     counted = words[0].tag == "CD" or words[0].text in _NUMBERS
     for place, word in enumerate(words):

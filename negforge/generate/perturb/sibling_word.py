@@ -91,7 +91,9 @@ _COLOURS = {
     "brown": "blue green white pink", "black": "white red yellow green", "white": "black red blue green", "gray": "red yellow green pink",
     "grey": "red yellow green pink", "tan": "blue green black purple", "beige": "blue green black red",
 }  # fmt: skip
-_COLOUR_WORDS = frozenset(_COLOURS) | listed("gold silver golden blonde blond dark light pale bright deep colored coloured multicolored")
+_COLOUR_WORDS = frozenset(_COLOURS) | listed(
+    "gold silver golden blonde blond dark light pale bright deep baby lime navy colored coloured multicolored"
+)
 # What nothing but the sight of it tells from another, so that a colour is no more than a habit of speech.
 _COLOUR_OF_KIND = listed(
     "wine tea bread rice bean beans pepper peppers onion onions cabbage house board hole belt card light lights meat skin hair eyes"
@@ -166,9 +168,11 @@ def _is_plural(words: Sequence[Word], place: int) -> bool:
 
 
 def _site(text: str, word: Word, news: Sequence[str], *, many: bool) -> Site:
-    tag = "NNS" if many else "NN"
     old = text[word.start : word.end]
-    made = [with_article(text, word.start, recased(inflected(one, tag) or one, old)) for one in news]
+    forms = [one if word.text in _COLOURS else inflected(one, "NNS" if many else "NN") or one for one in news]
+    made = [with_article(text, word.start, one if text.isupper() else recased(one, old)) for one in forms]
+    if text.isupper():  # `AN FBI`, but `A FOX`
+        made = [(first, new.upper()) for first, new in made]
     start = min(first for first, _ in made)
     return Site(start, word.end, tuple(text[start:first] + new for first, new in made))
 

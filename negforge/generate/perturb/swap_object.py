@@ -1,7 +1,7 @@
 """Swap two things around a relation of place, `a dog on a couch` into `a couch on a dog`, so that both cannot be true.
 
 The noun phrases change places whole, with determiners, attributes and number, in one edit that spans both. A site is refused:
-- whose relation holds both ways (`symmetric`: `next to`, `with`; `in front of`, for two may face each other) or of no place (`abstract`);
+- whose relation holds both ways (`symmetric`: `next to`, `with`; `in front of`, `behind`: who looks decides) or of no place (`abstract`);
 - whose things are joined to others (`coordinated`), are parts (`part`), places or persons' clothes (`place`, `worn`), of one sense
   (`same-noun`), or stand after `of` (`measure`: `a group of dogs`);
 - whose first phrase does not begin the sentence, so that the relation may be another's (`attachment`), or whose second has a pronoun;
@@ -38,8 +38,8 @@ DECLARES = Declares(
     candidates=r"(?i)\b(on|in|over|under|underneath|beneath|above|below|atop|inside|behind|front|next|near|beside|with|between|and)\b",
 )
 
-_ASYMMETRIC = listed("on in under above below over beneath underneath atop inside behind on_top_of inside_of")
-_SYMMETRIC = listed("next near beside with between alongside among adjacent opposite front and")
+_ASYMMETRIC = listed("on in under above below over beneath underneath atop inside on_top_of inside_of")
+_SYMMETRIC = listed("next near beside with between alongside among adjacent opposite front behind and")
 _FIRST_WORDS = frozenset(relation.split()[0] for relation in _ASYMMETRIC)
 _PLACES = listed(
     """field street road beach room sky air park city court hill slope mountain water ocean sea river lake ground floor grass snow sand

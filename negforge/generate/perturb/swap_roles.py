@@ -46,7 +46,7 @@ DECLARES = Declares(
 # Done to a living thing in a scene, and not by it at the same time.
 _SEEN = listed(
     """ride feed carry walk lead chase pet herd pull push kick milk groom wash shear brush teach guide train lift bite lick pursue bathe
-    hold throw spank stroke saddle steer tow drag cuddle cradle instruct rescue hunt examine treat serve scold tame"""
+    throw spank stroke saddle steer tow drag cradle instruct rescue hunt examine treat serve scold tame"""
 )
 # Done once, and never back: whoever killed, founded or wrote another was not killed, founded or written by it.
 _DONE = listed(
@@ -55,11 +55,13 @@ _DONE = listed(
 )
 _MUTUAL = listed(
     """watch see face greet meet fight touch photograph follow help love hate like know beat defeat attack visit call hear join surround
-    approach pass oppose support respect trust miss admire embrace hug kiss"""
+    approach pass oppose support respect trust miss admire embrace hug kiss hold cuddle"""
 )
 _PRONOUNS = {"i": "me", "he": "him", "she": "her", "we": "us", "they": "them"}
 _OBJECTS = {other: one for one, other in _PRONOUNS.items()}
 _GROUPS = ("group", "couple", "pair", "bunch", "crowd", "number")
+_WITHIN = ("in", "with", "on", "wearing", "at", "from")
+_PICTURES = ("picture", "photo", "photograph", "image", "painting", "drawing", "view", "shot")
 _LIFELESS = listed(
     "bat bats controller controllers hotdog hotdogs stuffed toy plastic wooden statue plush fake"
 )  # no animal, or none that lives
@@ -68,12 +70,17 @@ _TENSES = ("VBZ", "VBP", "VBD")
 
 
 class _Phrase(NamedTuple):
-    """Words first to last of a sentence: a noun phrase, a name or a pronoun. many: a plural."""
+    """Words first to last of a sentence: a noun phrase, a name or a pronoun. many: a plural. noun: its head, the last word if -1."""
 
     first: int
     last: int
     sort: str
     many: bool
+    noun: int = -1
+
+    @property
+    def head(self) -> int:
+        return self.last if self.noun < 0 else self.noun
 
 
 def generate(
@@ -181,11 +188,29 @@ def _subject(words: Sequence[Word], verb: int) -> _Phrase | None:
         first -= first == 1 and words[0].text == "the"
         return _Phrase(first, at, "name", words[at].tag == "NNPS") if first == 0 else None
     found = reading.phrase_to(words, at)
-    if found is not None and found[0] > 1 and words[found[0] - 1].text == "of" and words[found[0] - 2].text in _GROUPS:
-        found = (reading.phrase_to(words, found[0] - 2) or found)[0], found[1]
-    if found is None or not (found[0] == 0 or (found[0] == 2 and words[0].text == "there" and words[1].text in grammar.FINITE_BE)):
+    head = at
+    while found is not None and found[0] > 1:
+        outer = reading.phrase_to(words, found[0] - 2)
+        if outer is None or not _joins(words, found[0] - 1, outer[1]):
+            break
+        head = found[1] if words[found[0] - 1].text == "of" and head == at else outer[1]
+        found = outer[0], at
+    if found is None or not _begins(words, found[0]):
         return None
-    return _Phrase(*found, "thing", _is_many(words, *found))
+    return _Phrase(found[0], at, "thing", _is_many(words, found[0], head), head)
+
+
+def _joins(words: Sequence[Word], place: int, head: int) -> bool:
+    """Whether a preposition makes one phrase of two, as in `a group of people` and `a man in a suit`."""
+    return words[place].text in _WITHIN or (words[place].text == "of" and words[head].text in _GROUPS)
+
+
+def _begins(words: Sequence[Word], first: int) -> bool:
+    """Whether a phrase begins what is told: at the beginning, after `there is`, or after `a picture of`."""
+    before = [word.text for word in words[:first]]
+    if not before or (len(before) == 2 and before[0] == "there" and before[1] in grammar.FINITE_BE):
+        return True
+    return before[-1] == "of" and len(before) <= 4 and before[-2] in _PICTURES
 
 
 def _reason(sentence: Sentence, left: _Phrase, right: _Phrase, place: int, verb: str) -> str:
@@ -206,8 +231,8 @@ def _reason(sentence: Sentence, left: _Phrase, right: _Phrase, place: int, verb:
     elif verb not in _DONE or not _is_past(words, place, sorts):
         return "generic"
     for phrase in (left, right):
-        head = words[phrase.last]
-        inside = words[phrase.first : phrase.last + 1]
+        head = words[phrase.head]
+        inside = words[phrase.first : phrase.head + 1]
         lifeless = reading.kind(head.text) not in reading.ANIMATE or any(word.text in _LIFELESS for word in inside)
         if phrase.sort == "thing" and (lifeless or (len(inside) > 1 and reading.is_phrase(inside[-2].text, head.text))):
             return "animacy"
@@ -224,7 +249,7 @@ def _is_past(words: Sequence[Word], place: int, sorts: set[str]) -> bool:
 
 
 def _same(words: Sequence[Word], left: _Phrase, right: _Phrase) -> str:
-    one, two = words[left.last].text, words[right.last].text
+    one, two = words[left.head].text, words[right.head].text
     if left.sort == right.sort == "thing":
         bases = reading.noun(one), reading.noun(two)
         if reading.akin(*bases):

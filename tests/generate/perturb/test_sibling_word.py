@@ -54,6 +54,14 @@ def test_the_article_goes_with_the_word() -> None:
     assert not {"A owl on a mat.", "An horse on a mat."} & made
 
 
+def test_capitals_and_colours_are_spelt_right() -> None:
+    """`AN OWL` becomes `A FOX`, and a colour has no plural."""
+    made = {one for seed in range(40) for one in edits.negatives(generate, "AN OWL ON A MAT", seed=seed)}
+    assert "A FOX ON A MAT" in made
+    assert not any(one.startswith("AN ") and one[3] not in "AEIOU" for one in made)
+    assert all(" oranges " not in one for seed in range(30) for one in edits.negatives(generate, "Two blue benches here.", seed=seed))
+
+
 def test_a_colour_becomes_another() -> None:
     """A colour of a thing becomes one that nothing is besides."""
     made = {one for seed in range(9) for one in edits.negatives(generate, "A red bench in a park.", seed=seed)}

@@ -51,7 +51,7 @@ def test_two_attributes_change_places(text: str, negative: str) -> None:
         ("A red car by the White fence.", "name"),
         ("A red car by a white cup and a red jar.", "repeated"),
         ("A red car by a white cup and a car.", "repeated"),
-        ("Black cups hold white paste.", "generic"),
+        ("It has black cups, white jars and more.", "generic"),
         ("Is a black cup by a white hat?", "question"),
         ("A black cup by a white hat!", "exclamation"),
         ("If a black cup is by a white hat it runs.", "conditional"),

@@ -27,7 +27,7 @@ TEXTS = edits.texts_of(
         ("There is a dog under a table.", "There is a table under a dog."),
         ("A dog on top of a couch by a lamp", "A couch on top of a dog by a lamp"),
         ("A DOG ON A COUCH", "A COUCH ON A DOG"),
-        ("a dog behind a couch. \U0001f600", "a couch behind a dog. \U0001f600"),
+        ("a dog beneath a couch. \U0001f600", "a couch beneath a dog. \U0001f600"),
     ],
 )
 def test_two_things_change_places(text: str, negative: str) -> None:
@@ -40,6 +40,7 @@ def test_two_things_change_places(text: str, negative: str) -> None:
     [
         ("A dog next to a couch.", "symmetric"),
         ("A dog in front of a couch.", "symmetric"),
+        ("A dog behind a couch.", "symmetric"),
         ("A dog and a cat on a couch.", "coordinated"),
         ("A dog on a couch and a chair.", "coordinated"),
         ("A dog on Monday.", "abstract"),
