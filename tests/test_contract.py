@@ -27,6 +27,8 @@ TEXTS = (
     "Oslo is the capital of Norway.",
     "Alice Smith wrote The Silent Harbour.",
     "John Brown wrote The Second Winter.",
+    "A black dog on a white couch.",
+    "A dog chasing a cat.",
 )
 
 TestLaws = laws_of(*(one.title for one in EVERY), texts=TEXTS, options={"model": str(MODEL), "reranker": Reranking().spec})
