@@ -90,7 +90,9 @@ def generate_batch(work: Generation, frame: pl.DataFrame) -> tuple[pl.DataFrame,
     counts.scores = score_steps(rows)
     if generator.settings.promote:
         raised = rows.filter(promoting.promoted(rows))
-        for verifier in work.verifiers:
+        if generator.operator.declares.label == "positive":
+            counts.promoted[generator.operator.name] += raised.height
+        for verifier in work.verifiers if generator.operator.declares.label != "positive" else ():
             counts.promoted[verifier.operator.name] += raised.filter(pl.col(column_of(verifier.operator.name)) == "positive").height
     for label, number in rows["label"].value_counts().iter_rows():
         counts.labels[label] += number
@@ -319,12 +321,18 @@ def _fill(work: Generation, units: Units, frame: pl.DataFrame, found: Candidates
 def _judged(
     work: Generation, batch: Negatives, stands: NDArray[np.bool_], counts: Counts
 ) -> tuple[dict[str, pl.Series], NDArray[np.bool_]]:
-    """What each verifier says of the candidates, and which of them were vetoed; these stand no more."""
+    """What each verifier says of the candidates, and which of them were vetoed; these stand no more.
+
+    What an operator means to be right for its anchor no verifier vetoes by finding it so.
+    """
+    meant = work.generator.operator.declares.label == "positive"
     vetoed = np.zeros(len(batch), dtype=bool)
     verdicts = {}
     for verifier in work.verifiers:
         said = answers.verdicts(verifier.operator, verifier.call(verifier.operator.function, batch), len(batch))
         verdicts[column_of(verifier.operator.name)] = said
+        if meant:
+            continue
         hit = stands & (said == "positive").to_numpy()
         counts.vetoed[verifier.operator.name] += int(hit.sum())
         vetoed |= hit
@@ -390,7 +398,8 @@ def _promoted(work: Generation, frame: pl.DataFrame, made: pl.DataFrame) -> pl.D
     if not (settings.promote and names):
         return made
     whole = work.generator.operator.declares.scope == "anchor"
-    return promoting.taken(made, names, settings.language, frame if whole else None)
+    meant = work.generator.operator.declares.label == "positive"
+    return promoting.taken(made, names, settings.language, frame if whole else None, meant=meant)
 
 
 def _with_pairs(rows: pl.DataFrame, pairs: pl.DataFrame | None) -> pl.DataFrame:

@@ -40,8 +40,12 @@ def set_apart(frame: pl.DataFrame, scopes: rng.U64, by: str) -> rng.U64:
     return found
 
 
-def taken(frame: pl.DataFrame, verifiers: Sequence[str], language: str, positives: pl.DataFrame | None) -> pl.DataFrame:
+def taken(
+    frame: pl.DataFrame, verifiers: Sequence[str], language: str, positives: pl.DataFrame | None, *, meant: bool = False
+) -> pl.DataFrame:
     """The frame with `verdict_promoted`: `positive` where one of the verifiers found the negative right for its anchor.
+
+    meant: the operator's rows are to be right, whether a verifier finds them so or not.
 
     positives: `anchor_id` and `positive` of whole anchors; None where rows come alone, each with its own positive. What is no news
     stays out: the anchor itself, and what is a positive of it already. Of a text that an operator wrote, `known-positive` only
@@ -59,7 +63,8 @@ def taken(frame: pl.DataFrame, verifiers: Sequence[str], language: str, positive
         known |= (rows["same"] == right).fill_null(value=True)
     else:
         known |= _among(rows, positives.select("anchor_id", pl.lit(right).alias("same")))
-    news = frame.select(pl.any_horizontal(found)).to_series() & ~known
+    right_ones = pl.col("initial_label") == "positive" if meant else pl.any_horizontal(found)
+    news = frame.select(right_ones).to_series() & ~known
     before = pl.col(PROMOTED) if PROMOTED in frame.columns else pl.lit(None, pl.String)
     return frame.with_columns(pl.when(news).then(pl.lit("positive")).otherwise(before.fill_null("unknown")).alias(PROMOTED))
 
@@ -87,6 +92,7 @@ def still(frame: pl.DataFrame) -> pl.DataFrame:
     if PROMOTED not in frame.columns:
         return frame
     others = [pl.col(name) == "positive" for name in frame.columns if name.startswith(PREFIX) and name != PROMOTED]
-    right = functools.reduce(lambda left, one: left | one.fill_null(value=False), others, pl.lit(value=False))
+    meant = pl.col("initial_label") == "positive"  # by the operator: no verifier has to find it right
+    right = functools.reduce(lambda left, one: left | one.fill_null(value=False), others, meant)
     kept = pl.when(right | (pl.col(PROMOTED) != "positive")).then(PROMOTED).otherwise(pl.lit("unknown"))
     return frame.with_columns(kept.alias(PROMOTED))

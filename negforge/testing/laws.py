@@ -292,7 +292,8 @@ class Laws:
         """Two negatives a row hold the one that one slot gives."""
         given = {**sides(operator, corpus, pairs), **self.required(operator)}
         one, two = (
-            negforge.run(operator.title, pairs, **given, num_negatives=k).kept.filter(pl.col("label") == "negative") for k in (1, 2)
+            negforge.run(operator.title, pairs, **given, num_negatives=k).kept.filter(pl.col("label") == operator.declares.label)
+            for k in (1, 2)
         )
         assert set(one.select("source_id", "negative").rows()) <= set(two.select("source_id", "negative").rows())
         assert two.height >= one.height

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import json
+import random
+from fractions import Fraction
+from pathlib import Path
+
 import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
-from negforge import registry
+from negforge import registry, units
+from negforge.cli import app
 from negforge.records import Negatives
 
+PARTS = (
+    "5 km|5000 m|5-10 km|12|1,200|1200|2.50|2.5|1/2|0.5|isn't|is not|6 May 2020|2020-05-06|{a, b}|{b, a}|a dozen|twelve|20 \u00b0C|68 \u00b0F|"
+    "of|and|by|-|\u00e9|\U0001f600|\u05d0|\u0665"
+)
+TEXTS = st.one_of(st.lists(st.sampled_from(PARTS.split("|")), max_size=8).map(" ".join), st.text())
 verify = registry.find("verify", "equivalent").function
 
 
-def verdict(positive: str, negative: str, language: str = "en") -> str:
+def verdict(positive: str, negative: str, language: str = "en", **options: str) -> str:
     """The verdict on one pair of texts."""
-    return str(verify(Negatives(pl.DataFrame({"positive": [positive], "negative": [negative]})), language=language)[0])
+    return str(verify(Negatives(pl.DataFrame({"positive": [positive], "negative": [negative]})), language=language, **options)[0])
 
 
 @pytest.mark.parametrize(
@@ -29,6 +42,30 @@ def verdict(positive: str, negative: str, language: str = "en") -> str:
         ("12,345,678.90 in all", "12345678.9 in all"),
         ("2/4 of it", "1/2 of it"),
         ("the same text", "The same  text!"),
+        ("1.5 million men came", "1,500,000 men came"),
+        ("two dozen eggs in all", "24 eggs in all"),
+        ("a dozen eggs in all", "twelve eggs in all"),
+        ("She ran 1000 m on it.", "She ran 1 km on it."),
+        ("It is 5 ft long.", "It is 60 in long."),
+        ("It is 5 feet long", "It is sixty inches long"),
+        ("A 1.5-mile walk it was", "A 7920-foot walk it was"),
+        ("It was 20 \u00b0C there", "It was 68 \u00b0F there"),
+        ("It was -40 \u00b0C there", "It was -40 \u00b0F there"),
+        ("It rose 5 percent then", "It rose 5% then"),
+        ("It took 2 hours in all.", "It took 120 minutes in all."),
+        ("The child is 2 years old", "The child is 24 months old"),
+        ("a 2.5 kg bag of it and more", "a 2500 g bag of it and more"),
+        ("He died on 2020-05-06.", "He died on 6 May 2020."),
+        ("He died on 6 May 2020 in Rome", "He died on May 6th, 2020 in Rome"),
+        ("He died on the 6th of May 2020", "He died on 6 May 2020"),
+        ("It isn't so.", "It is not so."),
+        ("They won\u2019t go there", "They will not go there"),
+        ("He cannot go", "He can't go"),
+        ("He cannot go", "He can not go"),
+        ("They're late and I'm here", "They are late and I'm here"),
+        ("We've seen it", "We have seen it"),
+        ("the set {a, b, c} of it", "the set {c, a, b} of it"),
+        ("{5, 7}", "{7, 5}"),
     ],
 )
 def test_the_same_quantity_is_the_same_text(positive: str, negative: str) -> None:
@@ -50,6 +87,31 @@ def test_the_same_quantity_is_the_same_text(positive: str, negative: str) -> Non
         ("5% of it", "5 of it"),
         ("12 3", "1 23"),
         ("", "5"),
+        ("1.5 million men came", "150,000 men came"),
+        ("two dozen eggs", "25 eggs"),
+        ("She ran 1000 m on it.", "She ran 1 mile on it."),
+        ("She ran 1 km on it.", "She ran 1 mile on it."),
+        ("It is 5-10 km away", "It is 5-10000 m away"),
+        ("It is 5 to 10 km away", "It is 5 to 10000 m away"),
+        ("between 5 and 10 km", "between 5 and 10000 m"),
+        ("It rose by 10 \u00b0C then", "It rose by 50 \u00b0F then"),
+        ("It is 10 \u00b0C warmer now", "It is 50 \u00b0F warmer now"),
+        ("It holds 1 gallon", "It holds 3.785411784 liters"),
+        ("It weighs 1 ton", "It weighs 1000 kg"),
+        ("It took 1 year", "It took 365 days"),
+        ("It cost 5 dollars", "It cost 500 cents"),
+        ("It cost 5 pounds", "It cost 5 dollars"),
+        ("It has 5m users", "It has 5 m users"),
+        ("He died on 2020-05-06.", "He died on 5 June 2020."),
+        ("He died on 5/6/2020.", "He died on 5 June 2020."),
+        ("He died on 2020-05-06.", "He died on 6 May 2021."),
+        ("It isn't so.", "It is so."),
+        ("It isn't so.", "It was not so."),
+        ("They'd go", "They had go"),
+        ("the set {a, b, c}", "the set {a, b, d}"),
+        ("the set {a, a, b}", "the set {a, b, b}"),
+        ("the row [a, b, c]", "the row [c, a, b]"),
+        ("a, b, c", "c, a, b"),
     ],
 )
 def test_another_quantity_or_sign_proves_nothing(positive: str, negative: str) -> None:
@@ -75,3 +137,67 @@ def test_any_text_gets_a_verdict(left: str, right: str) -> None:
     """No text is too strange, and a text is equivalent to itself."""
     assert verdict(left, right) in ("positive", "unknown")
     assert verdict(left, left) == "positive"
+
+
+@given(st.lists(st.text(st.characters(categories=["Ll", "Nd"]), min_size=1), min_size=2, max_size=6), st.randoms(use_true_random=False))
+def test_a_list_without_an_order_is_the_same_in_any_order(items: list[str], random: random.Random) -> None:
+    """Of a declared list only the items count, each as often as it stands there."""
+    other = list(items)
+    random.shuffle(other)
+    assert verdict(f"take {{{', '.join(items)}}}", f"take {{{', '.join(other)}}}") == "positive"
+    assert verdict(f"take [{', '.join(items)}]", f"take [{', '.join(other)}]", unordered="[,]") == "positive"
+    assert verdict("; ".join(items), "; ".join(other), unordered=";") == "positive"
+    assert verdict("; ".join(items), "; ".join([*other, "more"]), unordered=";") == "unknown"
+
+
+@given(st.sampled_from(units.UNITS), st.data(), st.integers(1, 5000))
+def test_a_quantity_is_equal_exactly_when_its_amount_is(unit: units.Unit, data: st.DataObject, value: int) -> None:
+    """In any unit of its system, in words or symbols; another amount proves nothing."""
+    other = data.draw(st.sampled_from([unit, *units.siblings(unit)]))
+    spelt = [(one.plurals or one.symbols)[0] for one in (unit, other)]
+    there = units.convert(Fraction(value), unit, other)
+    if there is None or there.denominator != 1 or there < 0 or "dollar" in spelt[0] or unit.dimension == "currency":
+        return
+    text = f"There it had {value} {spelt[0]} in all of it"
+    assert verdict(text, f"There it had {there} {spelt[1]} in all of it") == "positive"
+    assert verdict(text, f"There it had {there + 1} {spelt[1]} in all of it") == "unknown"
+
+
+@given(st.dates(), st.dates())
+def test_dates_in_two_forms_are_equal_exactly_when_they_are_one_day(one: dt.date, other: dt.date) -> None:
+    """ISO 8601 against day, month and year in words, either first."""
+    month = other.strftime("%B")
+    wanted = "positive" if one == other else "unknown"
+    for written in (f"{other.day} {month} {other.year:04}", f"{month} {other.day}, {other.year:04}"):
+        assert verdict(f"It was on {one.isoformat()} that it began", f"It was on {written} that it began") == wanted
+
+
+@given(st.lists(st.tuples(TEXTS, TEXTS), max_size=6))
+def test_what_a_row_gets_does_not_depend_on_its_neighbours(rows: list[tuple[str, str]]) -> None:
+    """A verdict is of the row alone."""
+    frame = pl.DataFrame(rows, schema={"positive": pl.String, "negative": pl.String}, orient="row")
+    together = verify(Negatives(frame), language="en").to_list()
+    assert together == [verdict(positive, negative) for positive, negative in rows]
+
+
+def test_null_and_long_cells() -> None:
+    """A null proves nothing, and a difference in the middle of a megabyte is found."""
+    frame = pl.DataFrame(
+        {"positive": [None, "a 5", None], "negative": ["5 km", None, None]}, schema={"positive": pl.String, "negative": pl.String}
+    )
+    assert verify(Negatives(frame), language="en").to_list() == ["unknown"] * 3
+    words = "It rained and rained. " * 25_000
+    assert verdict(f"{words}It is 1 km. {words}", f"{words}It is 1000 m. {words}") == "positive"
+    assert verdict(f"{words}It is 1 km. {words}", f"{words}It is 1001 m. {words}") == "unknown"
+
+
+@pytest.mark.parametrize(("unordered", "code"), [("{,}", 0), ("", 2), ("{,};", 2)])
+def test_command_line(tmp_path: Path, unordered: str, code: int) -> None:
+    """`--unordered` takes two brackets around a sign, or a sign."""
+    path = tmp_path / "pairs.jsonl"
+    path.write_text(json.dumps({"anchor": "a", "positive": "She sold 24 apples."}) + "\n", encoding="utf-8")
+    made = tmp_path / "made.jsonl"
+    runner = CliRunner()
+    assert runner.invoke(app, ["generate", "perturb.number", str(path), "-o", str(made)]).exit_code == 0
+    result = runner.invoke(app, ["verify", "equivalent", str(made), "--unordered", unordered, "--to", "jsonl"])
+    assert result.exit_code == code, result.stderr

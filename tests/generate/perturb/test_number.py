@@ -14,8 +14,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from negforge import quantities
 from negforge.contract import Edit, Refusal
-from negforge.generate.perturb import number as module
 from negforge.generate.perturb.number import generate
 from negforge.records import Pairs
 from negforge.rng import Rng
@@ -458,5 +458,5 @@ def test_a_number_between_plain_words_is_judged_as_by_a_closer_look(before: list
     for language in ("en", "de"):
         quick = run([text], language=language)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(module, "_plainly", lambda *_: None)
+            patch.setattr(quantities, "_plainly", lambda *_: None)
             assert run([text], language=language) == quick
