@@ -5,11 +5,11 @@
 - a comparison (`has 3 more than`, `is older than`, `twice as many as`), closed by what follows;
 - kinship or office (`is the son of`, `was the teacher of`), or a thing done once (`founded`, `killed`, `succeeded`, `was named after`);
 - a place in another (`is a town in`, `is the capital of`) or on a side of it (`lies north of`);
-- beside a number, what might be done again but not just so: `gave 5 apples to`, `beat ... 3-1`, `moved from ... to ... in 1990`.
+- beside a number or a year, what is not done twice just so: `owes $5 to`, `beat ... 3-1 ... in 1990`, `moved from ... to ... in 1990`.
 Refused, by reason: `type-unknown`, `type-differs`, `coordinated`, `list`, `apposition`, `symmetric` (`met`, `is married to`,
 `is next to`), `alias` (one names the other, or a part of a name stands alone elsewhere), `possessive`, `modifier`, `pronoun` and `gender`
-(what would not agree), `open-relation` (both ways may be true: `loves`, `visited`), `negated`, `quantified`, and what a sentence does
-not assert: `question`, `conditional`, `reported`, `quoted`, `exclamation`, `short`; and `protected`.
+(what would not agree), `open-relation` (both ways may be true: `loves`, `gave`, `wants to`), `negated`, and what a sentence does not
+assert: `question`, `conditional`, `reported`, `quoted`, `exclamation`, `short`; and `protected`.
 Source: QData/TextAttack#752 (one mention of two was changed), makcedward/nlpaug#143 (offsets), makcedward/nlpaug#296 (protected words);
 Parcalabescu et al., VALSE, 2022 (91 % of swapped actors make a false caption).
 """
@@ -67,7 +67,7 @@ _ONCE_DONE = (
     "succeeded|preceded|replaced|killed|murdered|assassinated|executed|overthrown|deposed|conquered|annexed|colonized|colonised|ruled|"
     "governed|appointed|nominated|knighted|crowned|portrayed|directed|created|absorbed|taken over|defeated"
 )
-_AGAIN = "gave|gives|sold|sells|lent|lends|loaned|paid|pays|sent|sends|owes|owed|donated|handed|passed"
+_OWED = "owes|owed"
 _WON = "defeated|beat|edged|thrashed|knocked out"
 _PLACES = (
     "capital|city|town|village|located|situated|part|region|province|county|district|suburb|island|port|municipality|neighborhood|"
@@ -91,8 +91,8 @@ _RELATIONS: tuple[tuple[str, re.Pattern[str], bool], ...] = tuple(
             rf"(?:is|was|lies|lay|sits) (?:just |directly |[\w.,]+ (?:miles|km|kilometers|kilometres) )?(?:to the )?{_SIDES} of",
             False,
         ),
-        ("given", rf"{_ADVERBS}(?:{_AGAIN})", True),
-        ("given", rf"{_ADVERBS}(?:{_AGAIN}) [\w$%.,/ -]+ to", True),
+        ("owed", rf"{_ADVERBS}(?:{_OWED})", True),
+        ("owed", rf"{_ADVERBS}(?:{_OWED}) [\w$%.,/ -]+ to", True),
         ("won", rf"{_ADVERBS}{_HAD}(?:{_WON})", True),
     )
 )
@@ -110,6 +110,8 @@ _OPENS = re.compile(rf"(?:|(?:{_TIMES_OF})\b[^,;]{{0,50}}, |[A-Z][a-z]+ \w+ ago,
 _THE = re.compile(r"(?<![^\W_])[Tt]he $")
 _DETERMINED = re.compile(r"(?i)(?<![^\W_])(?:an?|this|that|each|every|his|her|their|its) $")
 _MODAL = re.compile(r"\b(?:can|may|should|must|shall|will|(?i:if|maybe|perhaps|possibly|probably|allegedly|likely))\b")
+_DATED = re.compile(r"\b\d{4}\b")
+_INTENDED = re.compile(r"\b(?:wants?|wanted|plans?|planned|hopes?|hoped|needs?|needed|tries|tried|decides?|decided|likes?|liked) to\b")
 _NUMBERED = re.compile(rf"\d|\b{_COUNT}\b")
 
 
@@ -216,12 +218,12 @@ def _related(text: str, tokens: Sequence[Token], pair: _Pair, between: str) -> s
     one, two = pair.one, pair.two
     the = _THE.search(between)
     said = " ".join((between[: the.start()] if the else between).split())
-    before, after = text[pair.first : one.start], text[two.end : pair.last]
+    sentence, before, after = text[pair.first : pair.last], text[pair.first : one.start], text[two.end : pair.last]
     if _DETERMINED.search(before) or _DETERMINED.search(between) or _followed_by_noun(text, tokens, two):
         return "modifier"
     if said in ("to", "to the") and _MOVED.search(before):
-        return "" if re.search(r"\d{4}", text[pair.first : pair.last]) else "open-relation"
-    if not _BREAKS.isdisjoint(set(grammar.lowered(re.sub(r"\bthan$", "", said)))):
+        return "" if _DATED.search(sentence) else "open-relation"
+    if _INTENDED.search(said) or not _BREAKS.isdisjoint(set(grammar.lowered(re.sub(r"\bthan$", "", said)))):
         return "open-relation"
     lower = said.lower()
     for name, pattern, counted in _RELATIONS:
@@ -230,6 +232,8 @@ def _related(text: str, tokens: Sequence[Token], pair: _Pair, between: str) -> s
         if re.match(r"\s*(?:,|and|or|&)\s*(?:the )?[A-Z]", after) or re.search(r"[A-Z]\S*,? (?:and|or|&) (?:the )?$", before):
             return "coordinated"
         if not _OPENS.fullmatch(before) or (name == "compared" and not _CLOSED.match(after)):
+            return "open-relation"
+        if name == "won" and not _DATED.search(sentence):
             return "open-relation"
         if name == "inside" and (one.kind != "place" or re.search(r"\b(?:one|sister|twin)\b", lower)):
             return "open-relation"

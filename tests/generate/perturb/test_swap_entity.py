@@ -42,7 +42,8 @@ def run(texts: Iterable[str], *, seed: int = 0, num_negatives: int = 4, **option
             "Ireland is the capital and a port.  Ireland is the capital of Dublin.",
         ),
         ("The United States is north of Mexico.", "Mexico is north of the United States."),
-        ("Ben gave 5 apples to Ann.", "Ann gave 5 apples to Ben."),
+        ("Ben owes 5 crowns to Ann.", "Ann owes 5 crowns to Ben."),
+        ("Ben Hill beat Jon Moe 3-1 in 1990.", "Jon Moe beat Ben Hill 3-1 in 1990."),
         ("They moved from Dublin to London in 1990.", "They moved from London to Dublin in 1990."),
         ("Ann's dog barked. Ben has more dogs than Ann.", "Ben's dog barked. Ann has more dogs than Ben."),
         # Names are whole: runs with `of`, dots of titles and of initials.
@@ -66,7 +67,7 @@ REFUSED = {
     "modifier": "A Dublin is a town in Ireland.|Dublin is a city in Ireland town records.",
     "pronoun": "Ann has 3 more than Ben. She left.|Robin Smith has 3 more than Ann. He left.",
     "gender": "Ben was the son of Ann.",
-    "open-relation": """Ann loves Ben.|Ann visited Ben.|Ann gave apples to Ben.|Ben Jones beat John Smith.|Dublin is one town in Ireland.
+    "open-relation": """Ann loves Ben.|Ann gave 5 apples to Ben.|Ann wants to buy half as many pens as Ben.|Ben Hill beat Jon Moe 3-1.|Ann owes money to Ben.|Ann visited Ben.|Ann gave apples to Ben.|Ben Jones beat John Smith.|Dublin is one town in Ireland.
         |They moved from Dublin to London.|Ann has as many as Ben.|Ann has 3 more on Monday than Ben has on Sunday.|Ann left before Ben.
         |Ann is happy because she is older than Ben.""",
     "negated": "Ann has no more than Ben.|Ann isn't older than Ben.",
@@ -180,4 +181,4 @@ def test_real_questions(real_data: Path) -> None:
     for row in made.to_dicts():
         assert sorted(row["negative"].lower().split()) != [] and len(row["negative"].split()) == len(row["positive"].split())
         assert row["negative"] != row["positive"]
-        assert any(word in row["positive"] for word in ("than", "as ", "gave", "gives", "owes", "sold", " to "))
+        assert any(word in row["positive"] for word in ("than", "as ", "owes", "owed"))
