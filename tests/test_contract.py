@@ -22,9 +22,6 @@ atexit.register(shutil.rmtree, MODEL, ignore_errors=True)
 
 # What some operators have something to do in, and the sample has not.
 TEXTS = (
-
-)
-TEXTS = (
     "Which of them is the longest river? (A) the Rhine (B) the Danube (C) the Elbe Answer: B",
     "She sold 48 / 2 = 24 clips in May, and 48 + 24 = 72 altogether.",
     "def larger(one, other):\n    return one if one > other else other + 0\n",
@@ -35,13 +32,7 @@ TEXTS = (
     "Oslo is the capital of Norway.",
     "Alice Smith wrote The Silent Harbour.",
     "John Brown wrote The Second Winter.",
-    "A black dog on a white couch.",
-    "A dog chasing a cat.",
 )
-<<<<<<< HEAD
-=======
-
->>>>>>> entities
 TestLaws = laws_of(*(one.title for one in EVERY), texts=TEXTS, options={"model": str(MODEL), "reranker": Reranking().spec})
 
 

@@ -40,6 +40,7 @@ DECLARES = Declares(
     evidence=("edit",),
     verifiers=("equivalent", "known-positive"),
     candidates=r"(?i)[a-z]{3}",
+    bar=0.97,
 )
 
 _PARTS: dict[str, Part] = {"JJ": "a", "NN": "n", "VB": "v", "RB": "r"}

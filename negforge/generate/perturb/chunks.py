@@ -41,6 +41,7 @@ DECLARES = Declares(
     opposition="degenerate",
     evidence=("edit",),
     verifiers=("equivalent", "known-positive"),
+    bar=0.95,
 )
 VERDICT = "verdict_role"  # of no verifier: what the user says these texts are
 _LONGEST = 600

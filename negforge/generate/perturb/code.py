@@ -47,6 +47,7 @@ DECLARES = Declares(
     evidence=("compiled", "edit"),
     verifiers=("equivalent", "known-positive"),
     candidates=r"\bdef\s+\w+",
+    bar=0.95,
 )
 
 _LONGEST = 100_000

@@ -38,6 +38,7 @@ DECLARES = Declares(
     opposition="degenerate",
     evidence=("degenerate",),
     verifiers=("equivalent", "known-positive"),
+    bar=0.95,
 )
 Kind = Literal["truncated", "looping", "copied", "empty"]
 

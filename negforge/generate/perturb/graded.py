@@ -40,6 +40,7 @@ DECLARES = Declares(
     opposition="unrelated",
     evidence=("edit",),
     verifiers=("equivalent", "known-positive"),
+    bar=0.95,
 )
 VERDICT = "verdict_graded"  # of no verifier: that no slot is left says it
 _POOL = 4096

@@ -39,6 +39,7 @@ DECLARES = Declares(
     opposition="contradiction",
     evidence=("not-known-positive",),
     verifiers=("known-positive",),
+    bar=0.95,
 )
 _SHARING = "generate perturb.label share"
 _PERMUTING = "generate perturb.label permutation"

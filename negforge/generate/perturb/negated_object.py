@@ -50,6 +50,7 @@ DECLARES = Declares(
     evidence=("denies-named",),
     verifiers=("equivalent", "known-positive"),
     candidates=r"[A-Za-z]",
+    bar=0.95,
 )
 
 # Each with the object in the singular and in the plural; {a} stands for `a` or `an` and the object.

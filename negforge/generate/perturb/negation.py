@@ -50,6 +50,7 @@ DECLARES = Declares(
     evidence=("edit",),
     verifiers=("equivalent", "known-positive"),
     candidates=r"[A-Za-z] +[A-Za-z]",
+    bar=0.97,
 )
 
 _SENTENCES = 64  # of one text that are looked at

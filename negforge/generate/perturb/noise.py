@@ -43,6 +43,7 @@ DECLARES = Declares(
     opposition="noisy",
     evidence=("noise",),
     verifiers=("equivalent", "known-positive"),
+    bar=0.95,
 )
 Kind = Literal["shuffle", "repetition", "blank", "typo", "keyboard", "ocr", "homophone", "mixed"]
 Change = tuple[int, int, str]

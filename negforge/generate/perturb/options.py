@@ -40,6 +40,7 @@ DECLARES = Declares(
     opposition="contradiction",
     evidence=("edit",),
     verifiers=("equivalent", "known-positive"),
+    bar=0.95,
 )
 SAME = "verdict_reordered"  # of no verifier: that the same is asked needs no proof
 _LONGEST = 50_000

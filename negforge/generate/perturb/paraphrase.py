@@ -40,6 +40,7 @@ DECLARES = Declares(
     candidates=r"(?i)[0-9]|['\u2019](?:t|re|ve|ll|m)(?-u:\b)|(?-u:\b)(?:not|cannot|am|are|have|will|and|two|three|four|five|six|seven|eight|nine"
     r"|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty"
     r"|ninety)(?-u:\b)",
+    bar=0.95,
 )
 
 _AT_A_CUT = 200  # characters whose sentence may go on after the part that is looked at

@@ -52,6 +52,7 @@ DECLARES = Declares(
         r"|sometimes|everyone|everybody|everything|everywhere|nobody|nothing|nowhere"
         r"|more|less|fewer|at least|at most|must|may|might|could)\b"
     ),
+    bar=0.95,
 )
 
 _SENTENCES = 64  # of one text that are looked at

@@ -49,6 +49,7 @@ DECLARES = Declares(
     evidence=("edit",),
     verifiers=("equivalent", "known-positive"),
     candidates=r"\p{Lu}\p{L}",
+    bar=0.95,
 )
 
 Relations = Literal["exclusive", "any"]

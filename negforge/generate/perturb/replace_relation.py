@@ -37,6 +37,7 @@ DECLARES = Declares(
         r"(?i)\b(on|onto|over|under|underneath|beneath|above|below|atop|in|into|inside|outside|behind|up|down|front of|left of|right of"
         r"|(?:north|south|east|west) of|next to|near|beside|between|with)\b"
     ),
+    bar=0.97,
 )
 
 _PLACES = listed(

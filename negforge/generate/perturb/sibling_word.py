@@ -43,6 +43,7 @@ DECLARES = Declares(
     evidence=("edit",),
     verifiers=("equivalent", "known-positive"),
     candidates=r"(?i)[a-z]{3}",
+    bar=0.95,
 )
 
 # Kinds whose members exclude each other, and the lexicographer's file in which a member has its first sense.

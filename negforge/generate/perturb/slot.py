@@ -39,6 +39,7 @@ DECLARES = Declares(
     opposition="contradiction",
     evidence=("edit",),
     verifiers=("equivalent", "slot", "known-positive"),
+    bar=0.95,
 )
 _POOL = 4096  # values kept of each type
 _ROWS = 64  # rows a value may answer; what answers more is too common to say whose it is

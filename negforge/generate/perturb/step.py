@@ -42,6 +42,7 @@ DECLARES = Declares(
     evidence=("edit", "recomputed"),
     verifiers=("equivalent", "known-positive"),
     candidates=r"[0-9][^=\n]*=[^=\n]*[0-9]",
+    bar=0.97,
 )
 
 Fault = Literal["quantity", "operator", "carry", "digit", "transposed", "off-by-one"]

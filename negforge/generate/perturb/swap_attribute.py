@@ -36,6 +36,7 @@ DECLARES = Declares(
     evidence=("edit",),
     verifiers=("equivalent", "known-positive"),
     candidates=r"(?i)[a-z]{3}",
+    bar=0.95,
 )
 
 # Attributes of a class, in groups that may hold of one thing at once: of these no two are swapped.

@@ -42,6 +42,7 @@ DECLARES = Declares(
     evidence=("edit",),
     verifiers=("equivalent", "known-positive"),
     candidates=r"\p{Lu}\p{L}.*[^\p{L}]\p{Lu}\p{L}",
+    bar=0.95,
 )
 
 _COUNT = r"(?:\d[\d,./]*|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)"

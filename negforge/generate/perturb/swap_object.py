@@ -36,6 +36,7 @@ DECLARES = Declares(
     evidence=("edit",),
     verifiers=("equivalent", "known-positive"),
     candidates=r"(?i)\b(on|in|over|under|underneath|beneath|above|below|atop|inside|behind|front|next|near|beside|with|between|and)\b",
+    bar=0.95,
 )
 
 _ASYMMETRIC = listed("on in under above below over beneath underneath atop inside on_top_of inside_of")

@@ -41,6 +41,7 @@ DECLARES = Declares(
     evidence=("edit",),
     verifiers=("equivalent", "known-positive"),
     candidates=r"(?i)[a-z]{3}",
+    bar=0.95,
 )
 
 # Done to a living thing in a scene, and not by it at the same time.

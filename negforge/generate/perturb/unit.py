@@ -36,6 +36,7 @@ DECLARES = Declares(
     verifiers=("equivalent", "known-positive"),
     # A number and the beginning of a word or sign after it.
     candidates="[0-9][ \u00a0\u202f\u2009-]?[A-Za-z%\u00b0\u00b5\u03bc\u2103\u2109\u20ac\u00a3\u00a5\u20b9\u00a2$]",
+    bar=0.97,
 )
 
 _SITES = 8  # quantities of one text that are tried at most
