@@ -14,6 +14,7 @@ arXiv:1511.06391 (a set in another order is the same set).
 from __future__ import annotations
 
 import functools
+import math
 import re
 from collections.abc import Iterator
 from fractions import Fraction
@@ -63,7 +64,10 @@ _NO_DIGITS = str.maketrans("", "", "0123456789")
 _LINKED = re.compile(r"\d[^ ]* ?(?:-|\u2013|to|and|or|x|by|:|\u00b1) ?$|between $")
 _INCH = re.compile(r"[ -]in(?=$|[^\w]|ch)")
 # A difference of temperatures is converted in another way than a temperature.
-_DIFFERENCE = re.compile(r"(?:\bby|\b(?:of|difference|increase|decrease|rise|drop|change)(?: of)?) $")
+_DIFFERENCE = re.compile(
+    r"(?:\b(?:by|up|down|within|every|each|per|another|rose|risen|fell|fallen|gained|lost|warmed|cooled|dropped|climbed)"
+    r"|\b(?:of|difference|increase|decrease|rise|drop|change|error|margin|range|spread|accurate)(?: (?:of|is|was|to))?|[\u0394\u03b4\u2206]t? ?(?:is|was|=)) $"
+)
 _DIFFERS = re.compile(
     r" (?:warm|cool|cold|hott)er\b| (?:higher|lower|above|below|increase|decrease|rise|drop|more|less|difference|change|per)\b"
 )
@@ -235,7 +239,8 @@ def _plain(words: str, language: str) -> str:
         if match.start() < done:
             continue
         before = words[done : match.start()]
-        value, end = _value(match[0]), match.end()
+        end = match.end()
+        value = _value(match[0]) if _is_share(match[0]) or words.startswith(" of ", end) else None
         found = _measured(words, match, language)
         if found is not None and value is not None:
             said, end = found
@@ -293,6 +298,15 @@ def _value(number: str) -> Fraction | None:
     return Fraction(over) / Fraction(under) if Fraction(under) else None
 
 
+def _is_share(number: str) -> bool:
+    """No fraction, or one in lowest terms below one: `2/4` may be a date, `120/80` a blood pressure, `4/4` a beat."""
+    over, _, under = number.partition("/")
+    if not under or "." in number:
+        return not under
+    over = over.replace(",", "")
+    return int(over) < int(under) and math.gcd(int(over), int(under)) == 1
+
+
 # -- lists without an order --------------------------------------------------------------------------------------------
 
 
@@ -310,7 +324,8 @@ def _in_order(texts: pl.Series, unordered: str, language: str) -> pl.Series:
         lists = rows.group_by("row", maintain_order=True).agg(pl.col("item").sort())
         return lists["item"].list.join("\n")
     opened, sign, closed = [*unordered]
-    inside = re.compile(f"{re.escape(opened)}([^{re.escape(opened + closed)}]*){re.escape(closed)}")
+    # Glued to a letter or a bracket it is no set: `a_{1,2}`, `x{2,5}`.
+    inside = re.compile(rf"(?<![\w^}}\])]){re.escape(opened)}([^{re.escape(opened + closed)}]*){re.escape(closed)}")
 
     def ordered(match: re.Match[str]) -> str:
         items = sorted(" ".join(item.casefold().split()) for item in match[1].split(sign))

@@ -112,6 +112,14 @@ def test_the_same_quantity_is_the_same_text(positive: str, negative: str) -> Non
         ("the set {a, a, b}", "the set {a, b, b}"),
         ("the row [a, b, c]", "the row [c, a, b]"),
         ("a, b, c", "c, a, b"),
+        ("They met on 2/4.", "They met on 1/2."),
+        ("It was 120/80 mmHg then", "It was 150/100 mmHg then"),
+        ("a 4/4 beat", "a 1 beat"),
+        ("The entry a_{1,2} is 5", "The entry a_{2,1} is 5"),
+        ("the pattern x{2,5}", "the pattern x{5,2}"),
+        ("It fell 10 \u00b0C overnight", "It fell 50 \u00b0F overnight"),
+        ("within 10 \u00b0C of it", "within 50 \u00b0F of it"),
+        ("The error is 10 \u00b0C.", "The error is 50 \u00b0F."),
     ],
 )
 def test_another_quantity_or_sign_proves_nothing(positive: str, negative: str) -> None:
