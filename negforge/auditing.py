@@ -510,7 +510,9 @@ def _by_votes(found: Audit, verifier: _Verifier, columns: Columns, progress: Pro
             number = (pl.int_range(frame.height, eager=True) + done).cast(pl.String)
             rows = rows.with_columns(
                 number.alias("id"), number.alias("anchor_id"), *(one.cast(pl.String).alias(name) for name, one in texts.items())
-            ).with_columns(pl.lit("negative").alias("label"), pl.lit("people").alias("operator"))
+            ).with_columns(
+                pl.lit("negative").alias("label"), pl.lit("people").alias("operator"), pl.lit("contradiction").alias("opposition")
+            )
             whole = said.is_not_null() & texts["positive"].is_not_null() & texts["negative"].is_not_null() & texts["anchor"].is_not_null()
             found.judgements += frame.height
             found.unjudged += int((~whole).sum())

@@ -308,7 +308,7 @@ def test_the_shipped_table_is_that_of_the_judged_samples() -> None:
     versions = {one.name: one.declares.version for one in our_operators() if one.verb == "generate"}
     for name, one in found.items():
         assert one["version"] == versions[name], f"judge a new sample of {name}"
-        assert one["judged"] >= 100, name
+        assert one["judged"] >= 100 or find("generate", name).declares.below, name
         assert {"source", "command", "judge", "date"} <= {*one}, name
         assert name.replace("-", "_") + ".jsonl" in {path.name.replace("-", "_") for path in JUDGED.iterdir()}
 

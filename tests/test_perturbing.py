@@ -14,9 +14,11 @@ import negforge
 from negforge import registry
 from negforge.options import json_schema
 from negforge.registry import Operator
+from tests import edits
 from tests.test_contract import TEXTS
 
-EDITORS = [one for one in registry.operators("generate").values() if one.declared.get("edits")]
+ANSWERS = ("perturb.slot",)  # what edits an answer to the question in its anchor, which these rows do not have: see its own tests
+EDITORS = [one for one in registry.operators("generate").values() if one.declared.get("edits") and one.name not in ANSWERS]
 RICH = (
     *TEXTS,
     "She sold 24 apples, 36 pears and 57 plums.",
@@ -55,7 +57,8 @@ def run(operator: Operator, frame: pl.DataFrame, **options: Any) -> pl.DataFrame
     """What the operator emits, with whatever it requires set to the first example."""
     schema = json_schema(operator)
     required = {name: schema["properties"][name]["examples"][0] for name in schema.get("required", []) if name in operator.options()}
-    return negforge.run(operator.title, frame, **required, **options).kept
+    given: dict[str, Any] = {**required, **edits.allowed(operator.title), **options}
+    return negforge.run(operator.title, frame, **given).kept
 
 
 def spliced(text: str, start: int, end: int, new: str) -> str:
@@ -111,7 +114,8 @@ def test_what_is_protected_stays(operator: Operator) -> None:
 def test_bad_input_is_refused_or_edited_but_never_breaks(operator: Operator) -> None:
     """Emoji, combining marks, right-to-left text, control characters, a question, a title, many negations, a megabyte."""
     texts = [*BAD, "small dog 24 not all " * 50_000]
-    made = negforge.run(operator.title, pairs(texts), num_negatives=2)
+    given: dict[str, Any] = edits.allowed(operator.title)
+    made = negforge.run(operator.title, pairs(texts), num_negatives=2, **given)
     assert {*made.kept["source_id"]} | {*made.dropped["source_id"]} == {f"row-{place}" for place in range(len(texts))}
     # An emoji and a question; what only says a question in other words may be a positive.
     assert not {"row-0", "row-3"} & {*made.kept.filter(pl.col("label") == "negative")["source_id"]}

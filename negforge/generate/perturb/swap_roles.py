@@ -42,6 +42,7 @@ DECLARES = Declares(
     verifiers=("equivalent", "known-positive"),
     candidates=r"(?i)[a-z]{3}",
     bar=0.95,
+    below="Of 18,000 captions and claims it edits 59, all 59 valid: fewer than the 100 that a bar is shown by.",
 )
 
 # Done to a living thing in a scene, and not by it at the same time.
