@@ -54,6 +54,7 @@ _TELLING_TOO = f"{_WRITTEN_OTHERWISE}|dozen"
 _ODD_NOTS = {"won t": "will not", "can t": "can not", "shan t": "shall not", "cannot": "can not", "let s": "let us", "i m": "i am"}
 _ENDINGS = {"re": "are", "ve": "have", "ll": "will", "s": "is"}
 _WORDS_AROUND = 4
+_NEAR = 80  # letters before a number that are read for what it shares
 _ROUNDS = 64  # eight bytes of every text in each
 _LONGEST_CONTRACTION = 3  # letters that a contraction leaves out
 _NOUGHTS = np.uint64(0x3030303030303030)
@@ -258,11 +259,12 @@ def _measured(words: str, match: re.Match[str], language: str) -> tuple[units.Fo
     found = units.unit_at(words, end, small=True)
     if found is None and language == "en" and (inch := _INCH.match(words, end)) is not None and not words.startswith("ch", inch.end()):
         found = units.Found(units.BY_NAME["inch"], end + 1, inch.end(), "symbol")
-    if found is None or found.unit.dimension == "currency" or _LINKED.search(words[: match.start()]):
+    before = words[max(0, match.start() - _NEAR) : match.start()]
+    if found is None or found.unit.dimension == "currency" or _LINKED.search(before):
         return None
     if words[found.end : found.end + 1] == "-" and words[found.end + 1 : found.end + 2].isdigit():
         return None
-    if found.unit.dimension == "temperature" and (_DIFFERENCE.search(words[: match.start()]) or _DIFFERS.match(words, found.end)):
+    if found.unit.dimension == "temperature" and (_DIFFERENCE.search(before) or _DIFFERS.match(words, found.end)):
         return None
     return found, found.end
 
