@@ -227,7 +227,8 @@ def _auxiliary(words: Sequence[Word], at: int, first: int) -> Kind | None:
     if len(lower) > 1 and word.text.isupper() and not words[first].text.isupper():
         return None  # a name: `(IS)`
     if lower in BE:
-        return "be"
+        # German has an `am`, as in `Er ist am Ende`, as have clock times.
+        return "be" if lower != "am" or any(one.lower == "i" for one in words[first:at]) else None
     if lower in HAVE:
         return "have" if before is None or before.tag not in ("TO", "MD") else None
     if lower in DO:

@@ -55,6 +55,7 @@ _ODD_NOTS = {"won t": "will not", "can t": "can not", "shan t": "shall not", "ca
 _ENDINGS = {"re": "are", "ve": "have", "ll": "will", "s": "is"}
 _WORDS_AROUND = 4
 _MOST_DIGITS = 4000  # Python reads no longer number
+_NEAR = 80  # letters before a number that are read for what it shares
 _ROUNDS = 64  # eight bytes of every text in each
 _LONGEST_CONTRACTION = 3  # letters that a contraction leaves out
 _NOUGHTS = np.uint64(0x3030303030303030)
@@ -66,7 +67,8 @@ _INCH = re.compile(r"[ -]in(?=$|[^\w]|ch)")
 # A difference of temperatures is converted in another way than a temperature.
 _DIFFERENCE = re.compile(
     r"(?:\b(?:by|up|down|within|every|each|per|another|rose|risen|fell|fallen|gained|lost|warmed|cooled|dropped|climbed)"
-    r"|\b(?:of|difference|increase|decrease|rise|drop|change|error|margin|range|spread|accurate)(?: (?:of|is|was|to))?|[\u0394\u03b4\u2206]t? ?(?:is|was|=)) $"
+    r"|\b(?:of|difference|increase|decrease|rise|drop|change|error|margin|range|spread|accurate)(?: (?:of|is|was|to))?"
+    r"|[\u0394\u03b4\u2206]t? ?(?:is|was|=)) $"
 )
 _DIFFERS = re.compile(
     r" (?:warm|cool|cold|hott)er\b| (?:higher|lower|above|below|increase|decrease|rise|drop|more|less|difference|change|per)\b"
@@ -262,11 +264,12 @@ def _measured(words: str, match: re.Match[str], language: str) -> tuple[units.Fo
     found = units.unit_at(words, end, small=True)
     if found is None and language == "en" and (inch := _INCH.match(words, end)) is not None and not words.startswith("ch", inch.end()):
         found = units.Found(units.BY_NAME["inch"], end + 1, inch.end(), "symbol")
-    if found is None or found.unit.dimension == "currency" or _LINKED.search(words[: match.start()]):
+    before = words[max(0, match.start() - _NEAR) : match.start()]
+    if found is None or found.unit.dimension == "currency" or _LINKED.search(before):
         return None
     if words[found.end : found.end + 1] == "-" and words[found.end + 1 : found.end + 2].isdigit():
         return None
-    if found.unit.dimension == "temperature" and (_DIFFERENCE.search(words[: match.start()]) or _DIFFERS.match(words, found.end)):
+    if found.unit.dimension == "temperature" and (_DIFFERENCE.search(before) or _DIFFERS.match(words, found.end)):
         return None
     return found, found.end
 

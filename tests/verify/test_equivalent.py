@@ -198,6 +198,8 @@ def test_null_and_long_cells() -> None:
     words = "It rained and rained. " * 25_000
     assert verdict(f"{words}It is 1 km. {words}", f"{words}It is 1000 m. {words}") == "positive"
     assert verdict(f"{words}It is 1 km. {words}", f"{words}It is 1001 m. {words}") == "unknown"
+    quantities = "It is 320 km long. " * 20_000
+    assert verdict(f"A 1 km way. {quantities} It is 1 km.", f"A 1000 m way. {quantities} It is 1000 m.") == "positive"
 
 
 @pytest.mark.parametrize(("unordered", "code"), [("{,}", 0), ("", 2), ("{,};", 2)])

@@ -361,9 +361,10 @@ def _next(words: Sequence[Word], place: int) -> str:
 def _name_reason(sentence: Sentence, place: int, member: _Member) -> str:
     """Of a month, a day or a language: a date of what happened once is changed, and the language that something is in."""
     words = sentence.words
-    before = words[place - 1].text if place else ""
-    if before.isdigit() and place > 1:
-        before = words[place - 2].text
+    at = place - 2 if place > 1 and words[place - 1].text.isdigit() else place - 1
+    before = words[at].text if at >= 0 else ""
+    if before == "of" and at and words[at - 1].text == "as":
+        return "generic"  # what holds as of a day may hold as of another
     if member.kind == "language":
         return "" if before == "in" and place > 1 and words[place - 2].text in ("written", "wrote", "composed") else "generic"
     if before not in _DATED - {"by", "until", "since", "during"}:

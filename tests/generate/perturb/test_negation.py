@@ -112,6 +112,8 @@ The room lacks a window.|The room has a window.
 She failed to win it.|She managed to win it.
 """
 REFUSED = """
+Madrid's buildings are old.|scope
+Er wurde am 3. Mai in Bonn geboren.|no-verb
 Is the dog not asleep?|question
 The dog ran home!|exclamation
 If it rains, she runs.|conditional

@@ -86,6 +86,8 @@ def test_a_colour_becomes_another() -> None:
         ("A mat with a dog.", "list"),
         ("There is a dog here.", "list"),
         ("Dogs eat much meat.", "generic"),
+        ("As of May 2018, the book had sold many copies.", "generic"),
+        ("As of 7 June 2018, the cup was sold.", "generic"),
         ("Is a dog on a mat?", "question"),
         ("A dog is on a mat!", "exclamation"),
         ("If a dog is on a mat it sleeps.", "conditional"),
