@@ -236,7 +236,8 @@ def _joined(words: Sequence[Word], first: int) -> bool:
 def _no_plural(words: Sequence[Word], clause: Clause) -> _Made:
     """`Dogs are barking`: `No dogs are barking`."""
     head = words[clause.first]
-    if head.tag == "NNP" or (clause.first + 1 < len(words) and words[clause.first + 1].lower in ("'s", "\u2019s", "'", "\u2019")):
+    named = head.tag == "NNP" and clauses.uncapitalised(words, clause.first) == head.text
+    if named or (clause.first + 1 < len(words) and words[clause.first + 1].lower in ("'s", "\u2019s", "'", "\u2019")):
         return _Made("scope")
     if any(word.text[0].isalnum() and word.text not in clauses.HEADINGS for word in words[: clause.first]):
         return _Made("", ((head.start, head.start, "no "),))
