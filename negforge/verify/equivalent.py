@@ -65,7 +65,8 @@ _INCH = re.compile(r"[ -]in(?=$|[^\w]|ch)")
 # A difference of temperatures is converted in another way than a temperature.
 _DIFFERENCE = re.compile(
     r"(?:\b(?:by|up|down|within|every|each|per|another|rose|risen|fell|fallen|gained|lost|warmed|cooled|dropped|climbed)"
-    r"|\b(?:of|difference|increase|decrease|rise|drop|change|error|margin|range|spread|accurate)(?: (?:of|is|was|to))?|[\u0394\u03b4\u2206]t? ?(?:is|was|=)) $"
+    r"|\b(?:of|difference|increase|decrease|rise|drop|change|error|margin|range|spread|accurate)(?: (?:of|is|was|to))?"
+    r"|[\u0394\u03b4\u2206]t? ?(?:is|was|=)) $"
 )
 _DIFFERS = re.compile(
     r" (?:warm|cool|cold|hott)er\b| (?:higher|lower|above|below|increase|decrease|rise|drop|more|less|difference|change|per)\b"
