@@ -280,6 +280,9 @@ def _apart(operator: Operator, given: Mapping[str, Any]) -> Iterator[UsageError]
         and not (given.get("verify", True) and operator.declared.get("verifiers"))
     ):
         yield OptionError("promote", "means nothing where nothing is verified", operator.title, "leave it out, or verify")
+    if (known := operator.declared.get("languages")) and given.get("language", known[0]) not in known:
+        what = f"is {given['language']!r}, and {operator.title} knows the grammar of {listed(known)} alone"
+        yield OptionError("language", what, operator.title, "negforge operators --languages lists what works in any language")
     if operator.declared.get("below") and given.get("below_bar") is not True:
         yield OptionError(
             "below-bar",

@@ -213,3 +213,14 @@ def test_an_error_arrives_whole_from_a_worker() -> None:
     assert (str(again), again.option) == (str(fault), "depth")
     both = pickle.loads(pickle.dumps(negforge.errors.FaultsError([fault, UsageError("b")], "x")))
     assert str(both) == f"x has 2 faults\n- {fault}\n- b"
+
+
+def test_a_language_whose_grammar_an_operator_does_not_know_is_refused() -> None:
+    """Rules of English on a German text would make nonsense; what reads digits alone works in any language (makcedward/nlpaug#289)."""
+    negation = registry.find("generate", "perturb.negation")
+    faults = check(negation, {"language": "de"})[2]
+    assert [str(one) for one in faults]
+    assert "knows the grammar of en alone" in str(faults[0])
+    assert not check(negation, {"language": "en"})[2]
+    assert not check(negation, {})[2]
+    assert not check(NUMBER, {"language": "de"})[2]
