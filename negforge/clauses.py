@@ -33,6 +33,7 @@ _NOUNS = frozenset(("NN", "NNS", "NNP", "NNPS", "CD", "FW"))
 _VERBS = frozenset(("VBD", "VBN", "VBZ", "VBP"))
 _ADVERBS = frozenset(("RB", "RBR", "RBS"))
 _BREAKS = frozenset((",", ";", ":", "\u2014", "\u2013", "(", ")", "-"))
+_PAUSES = frozenset((",", "(", ")"))
 # Openers that are no such thing between a subject and its verb, or that begin one.
 _PLAIN = frozenset(("as", "than", "once", "so", "that"))
 OPENING = OPENERS - _PLAIN  # what begins a clause of its own, wherever it stands
@@ -180,7 +181,19 @@ def main_clause(words: Sequence[Word]) -> Clause:
         return Clause("opener")
     if words[first].tag in ("VB", "VBP") and words[first].lower not in AUXILIARIES:
         return Clause("imperative")
-    return _found(words, first)
+    clause = _found(words, first)
+    if clause.verb >= 0 and _put_before(words, begin, first, clause.verb):
+        return Clause("opener")
+    return clause
+
+
+def _put_before(words: Sequence[Word], begin: int, first: int, verb: int) -> bool:
+    """Whether what passed for the subject may be a phrase put before it: `A year before, the writer was`, but `Ann, a writer, was`."""
+    commas = [at for at in range(first, verb) if words[at].text == ","]
+    if not commas or any(word.tag == "CC" for word in words[commas[-1] + 1 : verb]):
+        return bool(commas) and first > begin
+    closed = all(word.tag in _ADVERBS for word in words[commas[-1] + 1 : verb])
+    return first > begin or not closed or len(commas) % 2 == 1
 
 
 def _found(words: Sequence[Word], first: int) -> Clause:
@@ -195,6 +208,8 @@ def _found(words: Sequence[Word], first: int) -> Clause:
             return Clause("opener")
         if word.lower in _NOMINATIVE and before is not None and before.tag in _NOUNS:
             return Clause("opener")
+        if word.lower == "as" and before is not None and not (before.lower in ("such", "well") or is_participle(before.lower)):
+            return Clause("opener")  # `Stocks rise 2% as oil falls`: the first verb passed for a noun
         if word.text in (";", ":", '"'):
             return Clause("no-verb")
         kind = _auxiliary(words, at, first)
@@ -305,10 +320,15 @@ def _checked(words: Sequence[Word], verb: int, kind: Kind, first: int) -> Clause
             return Clause("verb-form")
         base, tag = forms[0]
     subject = _subject(words, first, verb, lower, tag)
-    separated = False
+    separated = paused = False
     for at in range(after if kind != "verb" else verb + 1, len(words)):
         word, before = words[at], words[at - 1]
-        if word.text in _BREAKS or (word.lower in OPENERS and word.lower not in ("as", "than", "so", "once")) or word.lower == "that":
+        paused = paused or word.text in _PAUSES
+        if (
+            word.text in _BREAKS - _PAUSES
+            or (word.lower in OPENERS and word.lower not in ("as", "than", "so", "once"))
+            or word.lower == "that"
+        ):
             separated = True
         finite = _auxiliary(words, at, first) is not None and before.tag not in ("MD", "TO")
         if not finite and word.tag in ("VBZ", "VBD", "VBP", "VBN"):
@@ -325,7 +345,8 @@ def _checked(words: Sequence[Word], verb: int, kind: Kind, first: int) -> Clause
             return Clause("coordinated")
         if finite and words[at - 1].tag == "CC":
             return Clause("coordinated")
-        if finite and not separated and back >= verb and not (word.lower in HAVE | BE | DO and before.tag in _ADVERBS):
+        # What is parted from the verb by a mark alone: `The work Ann showed, in 1902, was a picture`.
+        if finite and not separated and back >= verb and (paused or not (word.lower in HAVE | BE | DO and before.tag in _ADVERBS)):
             if _chained(words, at, verb):
                 continue
             return Clause("several-verbs")
@@ -395,6 +416,41 @@ def _is_common(word: str) -> bool | None:
     found = lexicon()
     senses = [sense for part in ("n", "a", "v") for base in found.bases(word, part) for sense in found.senses(base, part)]
     return any(sense.word.islower() for sense in senses) if senses else None
+
+
+# Words that the lexicon lacks, or has as others alone.
+_GRAMMATICAL = (
+    AUXILIARIES
+    | QUANTIFIERS
+    | OPENERS
+    | _NOMINATIVE
+    | _DEFINITE
+    | _words(
+        """a an and or but nor for of to in on at by from with into onto upon about above below under over between among through during
+    against within without toward towards across behind beyond near off out up down per via than me him us them mine yours hers ours
+    theirs myself yourself himself herself itself ourselves themselves not no never none nothing nobody anybody anyone anything somebody
+    someone something everybody everyone everything there here then thus yet also another other others either neither one two ones"""
+    )
+)
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def _is_english(word: str) -> bool:
+    """Whether a word in lower case is of the lexicon, by any of its forms, or one that holds sentences together."""
+    from negforge.lexicon import lexicon
+
+    found = lexicon()
+    return word in _GRAMMATICAL or any(found.bases(word, part) for part in _PARTS)
+
+
+_PARTS: tuple[Literal["n", "v", "a", "r"], ...] = ("n", "v", "a", "r")
+
+
+def is_foreign(words: Sequence[Word]) -> bool:
+    """Whether more than half of the words of a sentence are no English ones; neither names nor words of one or two letters are asked."""
+    asked = [word.lower for word in words if len(word.text) > 2 and word.text.isalpha() and not word.text[0].isupper()]
+    unknown = sum(not _is_english(word) for word in asked)
+    return len(asked) > 1 and 2 * unknown > len(asked)
 
 
 def contracts(text: str) -> bool:

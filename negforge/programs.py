@@ -8,6 +8,7 @@ from __future__ import annotations
 import builtins
 import contextlib
 import copy
+import errno
 import io
 import itertools
 import random
@@ -22,7 +23,9 @@ from typing import Any
 _FENCE = re.compile(r"^[ \t]*```[ \t]*([A-Za-z0-9+#-]*)[ \t]*\n(.*?)^[ \t]*```[ \t]*$", re.DOTALL | re.MULTILINE)
 # What a program may meet only because of where it runs: that says nothing of it.
 _OURS = (ImportError, OSError, MemoryError, KeyboardInterrupt, RecursionError)
+_LIMITS = frozenset((errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EFBIG, errno.EDQUOT))
 _LONGEST_WITNESS = 400
+_LONGEST_CHAIN = 16  # of errors that come of one another
 _SECONDS_A_CALL = 0.3
 _MOST_INPUTS = 300
 _REAL = re.compile(r"(?<![\w.])[0-9]+\.[0-9]+(?:e[+-]?[0-9]+)?(?![\w.])")
@@ -69,6 +72,8 @@ def _statements(program: Any, tests: Sequence[str]) -> list[str]:
         except SyntaxError:
             return ["unknown", "a test that cannot be read"]
         except BaseException as error:  # noqa: BLE001 - whatever it raises, it did not pass
+            if _of_a_limit(error):
+                return ["unknown", _named(error)]
             return ["failed", f"{test or 'the program itself'}: {_named(error)}"[:_LONGEST_WITNESS]]
     return ["passed", ""]
 
@@ -85,12 +90,27 @@ def _printed(program: Any, examples: Sequence[Sequence[str]]) -> list[str]:
         except SystemExit:
             pass
         except BaseException as error:  # noqa: BLE001
+            if _of_a_limit(error):
+                return ["unknown", _named(error)]
             return ["failed", f"of {given!r}: {_named(error)}"[:_LONGEST_WITNESS]]
         finally:
             sys.stdin, sys.stdout = stood
         if _lines(out.getvalue()) != _lines(wanted):
             return ["failed", f"of {given[:100]!r}: {out.getvalue()[:100]!r}, not {wanted[:100]!r}"]
     return ["passed", ""]
+
+
+def _of_a_limit(error: BaseException | None) -> bool:
+    """Whether an error, or one that it comes of, is of a limit that a program has only here: memory, threads, processes, open files."""
+    for _ in range(_LONGEST_CHAIN):
+        if error is None:
+            return False
+        if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in _LIMITS):
+            return True
+        if isinstance(error, RuntimeError) and "start new thread" in str(error):
+            return True
+        error = error.__cause__ if error.__cause__ is not None else error.__context__
+    return False
 
 
 def _lines(text: str) -> list[str]:
@@ -201,6 +221,8 @@ def _outcome(function: Callable[..., Any], arguments: Sequence[Any]) -> tuple[st
     except (*_OURS, NameError):  # a name that the rest of its file would have
         return None
     except BaseException as error:  # noqa: BLE001 - what it raises is what it does
+        if _of_a_limit(error):
+            return None
         return "raises", type(error).__name__
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)

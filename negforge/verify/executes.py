@@ -3,10 +3,10 @@
 The negative is a Python program, or a text with one fenced block of it. The column `tests` holds statements, one text or a list, that
 are run after the program in its own names; `examples` a list of {input, output}: what it reads on standard input and what it is to
 print. `positive`: it passes all. `negative`: it fails one, which `executes_witness` names with what came of it. `unknown`: it is no
-Python, has no test, needs a file, a package or a network, ends by itself, or takes more than 5 seconds of computing or 1 GiB. Tests
-that the positive does not pass either say nothing. Each program runs in a process of its own, in an empty folder, without network and
-without a variable of this environment where user namespaces are allowed; elsewhere only a fence against accidents holds. A program
-that sets out to fool its tests can.
+Python, has no test, needs a file, a package or a network, ends by itself, takes more than 5 seconds of computing or 1 GiB, or finds no
+thread, process or open file left. Tests that the positive does not pass either say nothing. Each program runs in a process of its own,
+in an empty folder, without network and without a variable of this environment where user namespaces are allowed; elsewhere only a
+fence against accidents holds. A program that sets out to fool its tests can.
 Paper: Chen et al., Evaluating Large Language Models Trained on Code, 2021.
 """
 

@@ -80,6 +80,29 @@ def test_what_says_nothing(code: str) -> None:
     assert time.monotonic() - begun < 40
 
 
+LIMITED = "def largest(xs):\n    {}\n"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        'raise RuntimeError("can\'t start new thread")',
+        "raise MemoryError",
+        "raise BlockingIOError(11, 'Resource temporarily unavailable')",
+        "kept = [open('/dev/null') for _ in range(10**6)]",
+        "raise ValueError('no pool') from OSError(24, 'Too many open files')",
+        "import threading\n    [threading.Thread(target=threading.Event().wait, daemon=True).start() for _ in range(10**5)]",
+    ],
+)
+def test_a_limit_of_this_machine_says_nothing(body: str) -> None:
+    """Threads, memory, processes and open files are short only here: `unknown`, by tests and by examples; another error fails."""
+    code = LIMITED.format(body)
+    assert judged(code, TESTS)[0] == "unknown"
+    cases = [{"input": "", "output": "3\n"}]
+    assert judged(f"{code}print(largest([3]))", right="print(3)", examples=cases)[0] == "unknown"
+    assert judged(LIMITED.format("raise RuntimeError('the end')"), TESTS)[0] == "negative"
+
+
 def test_tests_that_the_positive_fails_say_nothing() -> None:
     """Nor do none at all, or some that cannot be read."""
     wrong = "def largest(xs):\n    return 0\n"

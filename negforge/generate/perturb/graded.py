@@ -5,11 +5,13 @@ drawn for the row. `grade` is 5 - ceil(4 k / n): 5 would be the text itself, 1 h
 Columns `grade`, `n_slots`, `n_corrupted` and `edits` (start, end, old, new in characters of `positive`, in their order; applied from
 the last to the first they give the negative). A stage takes what it wants from the one table: `filter where --keep "grade <= 1"`,
 then `grade != 3`, and so on.
-A row is labelled `negative` where no slot is left: it speaks of other things (opposition `unrelated`). Any other is `unknown`: another
+A row is labelled `negative` where no slot is left, and each sentence had one before its verb: it speaks of other things (opposition
+`unrelated`). Any other is `unknown`: another
 name may be right too, and who ran in 2015 may have run again.
-Slots that are hedged, bounded, of a list, repeated, or labels (`page 5`, `Three Stooges`) stay, and are not counted. Refused, by
-reason: `few-slots`, `question`, `conditional`, `negated`, `no-value` (fewer than two slots have another value), `protected`,
-`too-long` (also of more than 200 slots).
+A person is put for a person, a place for a place of its class, a title for a title. Slots that are hedged, bounded, of a list,
+repeated, labels (`page 5`, `Three Stooges`) or names of no known type stay, and are not counted. Refused, by reason: `few-slots`,
+`question`, `conditional`, `negated`, `no-value` (fewer than two slots have another value), `protected`, `too-long` (also of more than
+200 slots).
 Paper: Aman et al., MMTG, 2022 (Aman-4-Real/MMTG: ratings 1 to 5, by stage); slots as in Maini et al., TOFU, 2024.
 Source: marcotcr/checklist#69 (how far stacked perturbations distort a text).
 """
@@ -25,11 +27,13 @@ from typing import Annotated, Any, Literal
 import polars as pl
 from pydantic import Field
 
-from negforge import slots
+from negforge import clauses, mentions, slots
 from negforge.contract import Chosen, Declares, Refusal
 from negforge.errors import InputError
+from negforge.grammar import AUXILIARIES
 from negforge.records import Batches, Pairs, free_name
 from negforge.rng import Rng, blake
+from negforge.tagging import sentences
 
 DECLARES = Declares(
     version=1,
@@ -43,6 +47,7 @@ DECLARES = Declares(
     bar=0.95,
 )
 VERDICT = "verdict_graded"  # of no verifier: that no slot is left says it
+_COUNTED = ("date", "year", "period", "number", "word-number")
 _POOL = 4096
 _MOST = 12
 _LISTED = 200  # slots: what has more is a list or a table
@@ -61,13 +66,15 @@ _SCHEMA: dict[str, Any] = {
 _LABELLED = re.compile(
     r"(?:[A-Z][\w'-]*|\b(?:page|pages|figure|type|phase|stage|grade|chapter|section|version|number|no\.|nr|part|step|route|room)) $"
 )
+_ARTICLE_BEFORE = re.compile(r"\b(?:an?|the) $", re.IGNORECASE)
+_NAME_BEFORE = re.compile(r"\b(?!(?:In|On|By|Since|Until|Last|Next|Every|Each|From|During) $)[A-Z][\w'-]* $")
 _NUMBERED = re.compile(rf"(?:[0-9]|\b(?:{'|'.join(slots.NUMBER_WORDS)})) $", re.IGNORECASE)
 _CONDITIONAL = re.compile(r"\b(?:if|unless|whether|suppose|assume|assuming|imagine|would)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class State:
-    """Names and titles of the data, by shape and number of words, sorted."""
+    """Names and titles of the data, by type, sorted."""
 
     pools: dict[str, tuple[str, ...]]
 
@@ -78,17 +85,34 @@ def prepare(whole: Batches) -> State:
     for frame in whole(1 << 14):
         for text in frame["positive"].drop_nulls():
             for one in slots.every(text):
-                if one.shape in ("name", "title"):
-                    values = found.setdefault(_pool_of(one), set())
+                if one.shape in ("name", "title") and not _nameless(one, text) and (pool := _pool_of(one)):
+                    values = found.setdefault(pool, set())
                     values.add(one.text)
                     if len(values) > 2 * _POOL:
-                        found[_pool_of(one)] = {*sorted(values, key=blake)[:_POOL]}
+                        found[pool] = {*sorted(values, key=blake)[:_POOL]}
     return State({kind: tuple(sorted(sorted(values, key=blake)[:_POOL])) for kind, values in sorted(found.items())})
 
 
 def _pool_of(slot: slots.Slot) -> str:
-    """A name's pool holds names of as many words: one word, two, or more."""
-    return f"name {min(3, len(slot.text.split()))}" if slot.shape == "name" else slot.shape
+    """A name's pool: people of as many words (one, two or more), places of a class, organisations. Nothing where its type is not known."""
+    if slot.shape != "name":
+        return slot.shape
+    kind = mentions.kind_of(slot.text)
+    return (
+        f"{kind} {min(3, len(slot.text.split()))}"
+        if kind == "person"
+        else f"place {mentions.place_class(slot.text)}"
+        if kind == "place"
+        else kind
+    )
+
+
+def _nameless(slot: slots.Slot, text: str) -> bool:
+    """Whether a person's name with an article names no person (`an Oscar`), or a month or weekday is part of a name (`Ann May Bell`)."""
+    before = text[max(0, slot.start - 24) : slot.start]
+    if slot.shape in ("month", "weekday"):
+        return re.match(" [A-Z]", text[slot.end : slot.end + 2]) is not None or _NAME_BEFORE.search(before) is not None
+    return slot.shape == "name" and _ARTICLE_BEFORE.search(before) is not None and mentions.kind_of(slot.text) == "person"
 
 
 def generate(
@@ -146,12 +170,27 @@ def _free(text: str, protected: re.Pattern[str]) -> tuple[list[slots.Slot], bool
     free = [*islice((one for one in every if one not in spared and not _fixed(one, text)), _MOST)]
     if len(free) < 2:
         return "protected" if spared and len(free) + len(spared) > 1 else "few-slots"
-    return free, len(free) == len(every)
+    return free, len(free) == len(every) and all(_said_of(one, text, free) for one in sentences(text))
+
+
+def _said_of(sentence: tuple[int, int], text: str, free: list[slots.Slot]) -> bool:
+    """Whether a sentence names what it speaks of in a slot: one that is no number or date stands before its first finite verb."""
+    start, end = sentence
+    for word in re.finditer(r"\b[a-z]+\b", text[start:end]):
+        if word[0] in AUXILIARIES or any(tag != "VBP" for _, tag in clauses.verb_form(word[0])):
+            end = start + word.start()
+            break
+    return any(start <= one.start < end and one.shape not in _COUNTED for one in free)
 
 
 def _fixed(slot: slots.Slot, text: str) -> bool:
-    """Whether a slot is left alone: for what stands beside it, or as the number of a thing with a name."""
-    if slots.refusal(slot, text) or (slot.shape in ("number", "word-number") and slots.hedged(slot, text)):
+    """Whether a slot is left alone: for what stands beside it, as the number of a thing with a name, or as a name of no known type."""
+    if (
+        not _pool_of(slot)
+        or _nameless(slot, text)
+        or slots.refusal(slot, text)
+        or (slot.shape in ("number", "word-number") and slots.hedged(slot, text))
+    ):
         return True
     if slot.shape not in ("number", "word-number", "year"):
         # A number beside a name is part of it, and the name stays with it.

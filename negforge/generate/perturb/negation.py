@@ -6,9 +6,9 @@
 `never`, `no`, `no longer`, `nobody`, `nothing`, `nowhere`, `neither ... nor`, `without`, `rarely`, `unable`, `lack` or `fail to`; what
 stands well under a negation alone is changed too (`any` to `some`, `not yet` to `already`) or the sentence is left.
 Of a text of several sentences one is changed. Refused, by reason of its first sentence:
-- nothing asserted: `question`, `exclamation`, `conditional`, `reported`, `quoted`, `short`, `imperative`, `hedged`;
-- no main verb that is sure: `no-verb` (titles, captions without one), `verb-form`, `several-verbs`, `coordinated`, `inverted`,
-  `opener` (a clause before or inside the subject), `idiom`;
+- nothing asserted: `question`, `exclamation`, `conditional`, `reported`, `quoted`, `short`, `imperative`, `hedged`, `title`;
+- not English: `foreign`; no main verb that is sure: `no-verb` (captions), `verb-form`, `several-verbs`, `coordinated`, `inverted`,
+  `opener` (a clause before or inside the subject, or a phrase that passes for it), `idiom`;
 - another scope: `quantified`, `focus`, `modal` (`may not` goes with `may`), `because`, `generic`, `joined` (`a man and a woman`);
 - of cues: `negated` (one is there), `negated-twice`, `affirmative` (none is there), `pseudo-negation`, `polarity-item`, `scope` (a cue
   off the main verb), `contrast` (`not A but B`), `approximate` (`hardly`), `indefinite`, `article`,
@@ -81,6 +81,8 @@ _LEAVES_OPEN = frozenset(
 _AT_SOME_TIME = re.compile(r"(?i)\b(?:once|formerly|at times|at (?:one|some) (?:time|point)|for a (?:time|while)|on occasion|one day)\b")
 # `Dogs include poodles`: said of the kind, and of no dog.
 _OF_KINDS = _words("include comprise consist range vary mean differ come outnumber number total")
+# Written small in titles.
+_SMALL = _words("a an the and or but nor of in on at to by for from with as is are was were be no not that into over vs n't 's 'm 're 've")
 _QUOTES = re.compile('["\u201c\u201d\u00ab\u00bb]')
 _INDEFINITES = {"nobody": "somebody", "nothing": "something", "nowhere": "somewhere", "none": "some"}
 _FREQUENT = {"rarely": "often", "seldom": "often"}
@@ -96,6 +98,15 @@ _COUNTED = _words(
     treatment picture sign"""
 )
 _COUNTED_KINDS = frozenset(("noun.animal", "noun.artifact", "noun.person", "noun.plant"))
+
+
+# `I guess that he is right`
+_GUESSED = re.compile(r"(?i)\b(?:guess(?:es|ed)?|suppose[sd]?|reckon(?:s|ed)?)\b")
+_OF_A_WORK = re.compile(
+    r"\((?:[^()]{0,40}\W)?(?:film|movie|album|EP|LP|book|song|single|novel|novella"
+    r"|play|musical|opera|poem|painting|comics?|magazine"
+    r"|(?:TV |television |web |film |book )?(?:series|serial|show|episode|program|programme)|video game|game|soundtrack|manga|anime)\)$"
+)
 
 
 class _Made(NamedTuple):
@@ -163,13 +174,17 @@ def _made(text: str, sentence: Sentence, kind: str, *, contracted: bool) -> _Mad
     if reason:
         return _Made(reason)
     words = sentence.words
+    if _is_title(shown.strip(), words):
+        return _Made("title")
+    if clauses.is_foreign(words):
+        return _Made("foreign")
     cues = [at for at, word in enumerate(words) if word.lower in NEGATIONS]
     if cues and kind == "insert":
         return _Made("negated")
     if not cues and kind == "remove":
         return _Made("affirmative")
     lower = [word.lower for word in words]
-    if not HEDGES.isdisjoint(lower):
+    if not HEDGES.isdisjoint(lower) or _GUESSED.search(shown):
         return _Made("hedged")
     if not _AFTER_VERB.isdisjoint(lower):
         return _Made("because")
@@ -182,6 +197,14 @@ def _made(text: str, sentence: Sentence, kind: str, *, contracted: bool) -> _Mad
     if not QUANTIFIERS.isdisjoint(lower):
         return _Made("quantified")
     return _inserted(words, contracted=contracted)
+
+
+def _is_title(shown: str, words: Sequence[Word]) -> bool:
+    """Whether a sentence without a full stop is the title of a work: `My Name Is Khan (film)`, `What We Saw from the Window`."""
+    if shown.endswith((".", "\u2026", ";", ":", ",")) or shown.isupper():
+        return False
+    content = [word.text for word in words if word.text[0].isalpha() and (word.text[0].isupper() or word.lower not in _SMALL)]
+    return _OF_A_WORK.search(shown) is not None or (len(content) > 1 and all(word[0].isupper() for word in content))
 
 
 # -- insert ------------------------------------------------------------------------------------------------------------

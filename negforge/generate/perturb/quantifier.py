@@ -5,12 +5,12 @@ Only contraries and contradictories are used: `all`, `every`, `each` and `no`; `
 `at most n`; `more ... than` and `less ... than`; `the most` and `the least`; `must` and `must not`. The noun and the verb are made to
 agree: `both dogs are`, `neither dog is`. Of a text of several sentences one is changed.
 Refused, by reason of the first sentence that has a quantifier:
-- nothing asserted: `question`, `exclamation`, `conditional`, `reported`, `quoted`, `short`, `imperative`, `hedged`;
+- nothing asserted: `question`, `exclamation`, `conditional`, `reported`, `quoted`, `short`, `imperative`, `hedged`; `foreign`;
 - compatible with its other: `subcontrary` (`some` and `not all`, `may` and `may not`);
 - beside something that turns it round: `negated`, `several` quantifiers, `focus`, `approximate` (`almost all`), `because`;
 - no site that is sure: `scope` (inside the subject), `opener`, `coordinated`, `several-verbs`, `verb-form`, `no-verb`, `inverted`,
-  `indefinite` (of whom it is said is open), `idiom` (`at all`), `temporal` (`every day`), `floating` (`they all`), `agreement`, `range`,
-  `polarity-item`; and `protected`.
+  `indefinite` (of whom it is said is open), `idiom` (`at all`), `event` (`have never met`), `temporal` (`every day`), `floating`
+  (`they all`), `agreement`, `range`, `polarity-item`; and `protected`.
 Source: Horn, A Natural History of Negation, 1989 (the square of opposition); GEM-benchmark/NL-Augmenter#222 (is the label flipped?).
 """
 
@@ -71,7 +71,10 @@ _PRONOUNS = {
 }  # fmt: skip
 _OPEN = frozenset(("may", "might", "could"))
 _NEGATIVE = frozenset(("no", "none", "never", "neither", "nobody", "nothing", "nowhere"))
-_APPROXIMATE = _words("almost nearly virtually practically hardly not just only about roughly quite very so too how as far")
+_APPROXIMATE = _words(
+    """almost nearly virtually practically hardly not just only about roughly quite very so too how as far slightly well little much bit
+    somewhat considerably significantly substantially"""
+)
 _TIMES = _words(
     """day days night nights year years week weeks month months time times hour hours minute minutes second seconds morning evening
     afternoon summer winter spring autumn fall season decade century moment monday tuesday wednesday thursday friday saturday sunday
@@ -80,6 +83,12 @@ _TIMES = _words(
 _AFTER_IDIOM = _words("but in over about right along around of kinds sorts else well too")
 _BEFORE_IDIOM = _words("at of for after above in with by on")
 _AFTER_VERB = frozenset(["because", "until", "till", "unless", "lest", "but", "except"])
+# What one does, or has done to one, once.
+_ONCE_ONLY = _words(
+    """meet die marry bear divorce graduate retire publish release complete finish found establish build discover invent happen occur
+    become return adopt ratify convict execute elect appoint arrest kill murder"""
+)
+_STATIVE = _words("know live want like love own belong believe exist possess remain contain lack hate trust need resemble doubt enjoy seem")
 _MEASURES = _TIMES | _words(
     """% percent km kilometers kilometres m meters metres miles mile feet foot inches cm mm kg g mg grams kilograms pounds pound tons
     ounces dollars euros cents degrees liters litres acres hectares mph points million billion thousand"""
@@ -154,6 +163,8 @@ def _site(text: str, sentence: Sentence) -> _Site:
     reason = unasserted(shown)
     if reason:
         return _Site("subcontrary" if reason == "conditional" and not _OPEN.isdisjoint(lower) else reason)
+    if clauses.is_foreign(words):
+        return _Site("foreign")
     if not _OPEN.isdisjoint(lower):
         return _Site("subcontrary")
     if not HEDGES.isdisjoint(lower):
@@ -241,6 +252,8 @@ def _opposed(words: Sequence[Word], clause: Clause, first: int, last: int) -> _S
     if cue in _ADVERBS:
         if not clause.verb - 2 <= first <= clause.verb + 2:
             return _Site("scope")
+        if cue == "never" and _of_an_event(words, first):
+            return _Site("event")
         return _positive(words, first, cue) or _site_of(words, first, last, _ADVERBS[cue])
     if cue in _PRONOUNS:
         if words[first - 1].lower in ("of", "for") and first:
@@ -249,6 +262,27 @@ def _opposed(words: Sequence[Word], clause: Clause, first: int, last: int) -> _S
     if cue in ("both", "neither"):
         return _pair(words, clause, first)
     return _determiner(words, clause, first, last, cue)
+
+
+def _of_an_event(words: Sequence[Word], never: int) -> bool:
+    """Whether `never` is said of what happens once, of which there is no `always`: `They have never met`, `She never married`."""
+    from negforge.lexicon import lexicon
+
+    group = [word.lower for word in words[never + 1 : never + 4] if word.tag[:2] in ("VB", "NN", "JJ")][:2]
+    bases = [set(lexicon().bases(word, "v")) for word in group]
+    if any(not _ONCE_ONLY.isdisjoint(one) for one in bases[:1]) or (group[:1] and group[0] in clauses.BE | {"been"} and _any_once(bases)):
+        return True
+    perfect = any(word.lower in clauses.HAVE | {"having"} for word in words[max(0, never - 2) : never])
+    if not perfect or not group:
+        return False
+    after = next((at for at in range(never + 1, len(words)) if words[at].lower == group[0]), never) + 1
+    if group[0] == "been":  # `been told`, `been to Rome`
+        return after < len(words) and (words[after].lower == "to" or (len(group) > 1 and clauses.is_participle(group[1])))
+    return group[0] != "had" and _STATIVE.isdisjoint(bases[0])
+
+
+def _any_once(bases: Sequence[set[str]]) -> bool:
+    return any(not _ONCE_ONLY.isdisjoint(one) for one in bases)
 
 
 def _site_of(words: Sequence[Word], first: int, last: int, values: Sequence[str]) -> _Site:
@@ -393,8 +427,10 @@ def _determiner(words: Sequence[Word], clause: Clause, first: int, last: int, cu
         "those",
     ):
         return _Site("idiom")
-    if first and words[first - 1].tag in ("POS", "CD", "PRP$"):
+    if first and (words[first - 1].tag in ("POS", "CD", "PRP$") or before.endswith(("'s", "'"))):
         return _Site("idiom")
+    if first > clause.verb and _listed(words, first, last):
+        return _Site("coordinated")
     if before in ("between", "among", "than", "like"):
         return _Site("idiom")
     if cue in _SINGULAR and (
@@ -442,6 +478,19 @@ def _determiner(words: Sequence[Word], clause: Clause, first: int, last: int, cu
     if plural and not clauses.is_plural(words[at].lower):
         return _Site("agreement")
     return _site_of(words, first, last, values if subject or cue != "few" else values[:1])
+
+
+def _listed(words: Sequence[Word], first: int, last: int) -> bool:
+    """Whether an object is one of several: `took Ioannina and some towns`, `took some towns and Ioannina`."""
+    if words[first - 1].tag == "CC" or words[first - 1].text in (",", "&"):
+        return True
+    for at in range(last + 1, len(words) - 1):
+        word = words[at]
+        if word.text == "," or word.tag == "CC":
+            return words[at + 1].tag in ("DT", "CD", "PRP$", "NNP")
+        if word.tag not in ("NN", "NNS", "JJ", "VBN", "VBG", "NNP"):
+            break
+    return False
 
 
 def _negative(words: Sequence[Word], clause: Clause, first: int, last: int, cue: str) -> _Site:

@@ -22,12 +22,12 @@ from negforge.rng import Rng
 
 TITLE = "generate perturb.graded"
 TEXT = "Ada Bell sold 24 boats to Tom Reed in Norway in 1911."
-POOL = ["They met Jo Hart in Spain.", "They met Kim Dahl in Peru.", "They met Cy Roe in Chad.", "They met Ann Lee in Oman."]
+POOL = ["They met Joe Hart in Spain.", "They met Karl Dahl in Peru.", "They met Roy Roe in Chad.", "They met Ann Lee in Oman."]
 
 
-def run(*texts: str, **options: Any) -> negforge.Result:
+def run(*texts: str, beside: list[str] | None = None, **options: Any) -> negforge.Result:
     """What texts give, beside the pool's."""
-    every = [*texts, *POOL]
+    every = [*texts, *(POOL if beside is None else beside)]
     frame = pl.DataFrame({"id": [f"r{place:03d}" for place in range(len(every))], "anchor": every, "positive": every})
     return negforge.run(TITLE, frame, workers=1, **options)
 
@@ -85,13 +85,28 @@ def test_only_a_text_without_any_of_its_slots_is_a_negative() -> None:
             assert one["label"] == ("negative" if one["n_corrupted"] == 5 else "unknown")
             assert one["opposition"] == "unrelated"
     assert {one["label"] for one in rows(TEXT[:-1] + " on page 5.", num_negatives=5)} == {"unknown"}
+    # Nor is one that still speaks of the same.
+    assert {one["label"] for one in rows("He sold 24 boats to Tom Reed in Norway in 1911.", num_negatives=4)} == {"unknown"}
+    assert {one["label"] for one in rows(TEXT + " He left for Spain.", num_negatives=6)} == {"unknown"}
 
 
 @pytest.mark.parametrize(
-    "number", ["the 1890's", "Deep Space Nine", "the Three Stooges", "page 5", "Boeing 747", "the 1948 Olympics", "over 30"]
+    "number",
+    [
+        "an Oscar",
+        "Louisa May Bell",
+        "Good Friday",
+        "the 1890's",
+        "Deep Space Nine",
+        "the Three Stooges",
+        "page 5",
+        "Boeing 747",
+        "the 1948 Olympics",
+        "over 30",
+    ],
 )
-def test_a_number_that_is_part_of_a_name_is_no_slot(number: str) -> None:
-    """Nor is a decade, a label, or a bound."""
+def test_what_is_part_of_a_name_is_no_slot(number: str) -> None:
+    """Nor is a decade, a label, a bound, a prize with a first name, or a weekday in a name."""
     for one in rows(f"He sold 24 boats in Norway then, as told of {number}.", num_negatives=9):
         assert number in one["negative"]
 
@@ -103,10 +118,22 @@ def test_values_are_of_the_slots_type() -> None:
         for edit in rows(TEXT, num_negatives=5, seed=seed)[-1]["edits"]:
             if edit["old"] in olds:
                 olds[edit["old"]].add(edit["new"])
-    assert olds["Ada Bell"] <= {"Jo Hart", "Kim Dahl", "Cy Roe", "Ann Lee", "Tom Reed"}
+    assert olds["Ada Bell"] <= {"Joe Hart", "Karl Dahl", "Roy Roe", "Ann Lee", "Tom Reed"}
     assert len(olds["Norway"]) > 3
     assert all(one.isdigit() and abs(int(one) - 1911) >= 2 for one in olds["1911"])
     assert not any(one in TEXT for values in olds.values() for one in values)
+
+
+def test_names_keep_their_type() -> None:
+    """A city becomes a city, never a person or a title; a name whose type is not known stays, and the row is no negative then."""
+    more = ["Zoe saw Berlin.", "He read 'The Long Way' in Oslo.", "They sang for Quorxia in Madrid.", "Bob fled to the River Thames."]
+    for seed in range(12):
+        for one in rows("They met Zelborg in Paris in 1911 with Ann, 24 boats and more.", num_negatives=4, seed=seed, beside=more):
+            put = {edit["old"]: edit["new"] for edit in one["edits"]}
+            assert put.get("Paris", "Oslo") in {"Berlin", "Oslo", "Madrid"}
+            assert put.get("Ann", "Bob") in {"Zoe", "Bob"}
+            assert "Zelborg" in one["negative"]
+            assert one["label"] == "unknown"
 
 
 @pytest.mark.parametrize(
@@ -150,7 +177,7 @@ PIECES = st.lists(
 @given(st.one_of(PIECES.map(" ".join), st.text()), st.integers(0, 9))
 def test_any_text_keeps_the_laws(text: str, seed: int) -> None:
     """Grades never rise with edits, edits re-apply and undo, and a batch of two gives what two batches give."""
-    state = State({"name 1": ("Zoe",), "name 2": ("Jo Hart", "Cy Roe"), "title": ("On Ice", "By Sea")})
+    state = State({"person 1": ("Zoe",), "person 2": ("Joe Hart", "Roy Roe"), "title": ("On Ice", "By Sea")})
     frame = pl.DataFrame({"id": ["1", "2"], "positive": [text, TEXT]})
     made = generate(Pairs(frame), state, Rng(seed, TITLE), num_negatives=4).rows
     alone = [generate(Pairs(frame[place : place + 1]), state, Rng(seed, TITLE), num_negatives=4).rows for place in (0, 1)]
@@ -182,6 +209,6 @@ def test_real_claims(real_data: Path) -> None:
 
         texts = [json.loads(line)["sentence"] for line in gzip.decompress(files[0].read_bytes()).splitlines()]
     kept = run(*texts, num_negatives=4).kept
-    assert kept["source_id"].n_unique() > 0.15 * len(texts)
+    assert kept["source_id"].n_unique() > 0.05 * len(texts)
     for one in kept.to_dicts():
         assert undone(one) == (one["negative"], one["positive"])

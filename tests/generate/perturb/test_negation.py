@@ -75,6 +75,9 @@ METHODS Dogs are barking.|METHODS No dogs are barking.
 METHODS The dog is asleep.|METHODS The dog is not asleep.
 Neurobehavioral outcomes were improved.|No neurobehavioral outcomes were improved.
 dogs are barking.|no dogs are barking.
+Ann, a writer, was asleep.|Ann, a writer, was not asleep.
+Ann Bell has a red car|Ann Bell does not have a red car
+The work known as the Bell is old.|The work known as the Bell is not old.
 In 1995, she moved to Rome.|In 1995, she did not move to Rome.
 The film directed by Ann was long.|The film directed by Ann was not long.
 """
@@ -129,6 +132,18 @@ She ran home and slept.|coordinated
 On the table is a cat.|inverted
 The house that Jack built is old.|opener
 He used to live here.|idiom
+My Name Is Khan (film)|title
+The dog is asleep (TV series)|title
+My Name Is Khan|title
+What We Saw Was the Sea|title
+The final work Fitzgerald exhibited at the Royal Academy, in 1902, was a picture.|several-verbs
+I guess that he is right.|hedged
+We reckon he is right.|hedged
+In 2006, a year prior to filming, the writer was murdered.|opener
+A year prior to filming, the writer was murdered.|opener
+A year before, in 2006, the writer was murdered.|opener
+Stocks rise 2% as oil falls below $70|opener
+O nome do filme foi escolhido pelo diretor brasileiro.|foreign
 All dogs are asleep.|quantified
 Two men are asleep.|quantified
 A total of 40 men were asleep.|quantified

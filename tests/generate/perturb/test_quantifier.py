@@ -93,6 +93,9 @@ Ann is more careful than Bob.|Ann is less careful than Bob.
 Ann has more dogs than Bob.|Ann has fewer dogs than Bob.
 Ann is less careful than Bob.|Ann is more careful than Bob.
 She is the most famous writer.|She is the least famous writer.
+They have never known this.|They have always known this.
+She has never been late.|She has always been late.
+She took some minor cities.|She took no minor cities.
 The drivers must stop here.|The drivers must not stop here.
 """
 REFUSED = """
@@ -128,6 +131,24 @@ Nobody came here yet.|polarity-item
 Some money is here.|agreement
 He took most of the money.|agreement
 It ran all last week.|temporal
+She owns slightly more than 3 dogs.|approximate
+She owns well more than 3 dogs.|approximate
+She owns a little more than 3 dogs.|approximate
+She owns far more than 3 dogs.|approximate
+She owns just more than 3 dogs.|approximate
+It is one of the band's several songs.|idiom
+The band sang JoJo's several songs.|idiom
+They are the Beatles' several songs.|idiom
+They have never met.|event
+They had never been to Rome.|event
+He has never painted it.|event
+She has never been told.|event
+She never married him.|event
+She was never born there.|event
+He took Ioannina and some minor cities.|coordinated
+He took some minor cities and Ioannina.|coordinated
+He took Arta, some minor cities and Ioannina.|coordinated
+Os sempre jogos do no brasil foram jogados pelos times.|foreign
 """
 
 
