@@ -137,6 +137,7 @@ _PREVIOUS = by_word(
         category scores kapitel seite tabelle nummer typ klasse kapittel side tabell chapitre numéro capítulo página
         número tipo pagina capitolo numero hoofdstuk""",
 )
+LABELS = frozenset(word for word, reason in _PREVIOUS.items() if reason == "label")
 _SECOND_WORDS = frozenset(phrase.split()[1] for phrase in _PREVIOUS if " " in phrase)
 # What the first word after the number makes of it.
 _NEXT = by_word(
@@ -186,7 +187,7 @@ _VERBS = _LEADS | word_set("""
     underwent average mean median additional extra new further remaining other full net plus versus vs v sum difference
     answer result ratio product where y n him them us me it worth up out all both that which whom among against through
     via away down off because so although when while here thus we he she they you i our those these""")
-_KNOWN = _VERBS | _CUES
+KNOWN = _VERBS | _CUES
 _PLAIN_LEADS = _LEADS - _SECOND_WORDS - {*_PREVIOUS} - word_set("are were =")
 _NO_NOUNS = word_set("and or in of to with for by on at from as is was are were has had have which that") | {""}
 _VERB_ENDINGS = ("ed", "ing", "s", "ly")
@@ -549,7 +550,7 @@ def _led(text: str, edge: int, first: int, language: str) -> tuple[str, str, boo
             return "", "exactly" if exact else lead, hedged
         elif word in MONTHS or raw.strip(_QUOTES) in _CAPITAL_MONTHS:
             return "date", word, hedged
-        elif raw.lstrip(_QUOTES)[:1].isupper() and (words or edge - 40 > first or word not in _KNOWN):
+        elif raw.lstrip(_QUOTES)[:1].isupper() and (words or edge - 40 > first or word not in KNOWN):
             return "name", word, hedged
         elif language == "en" and _is_noun(word):
             return "label", word, hedged
@@ -560,7 +561,7 @@ def _led(text: str, edge: int, first: int, language: str) -> tuple[str, str, boo
 
 def _is_noun(word: str) -> bool:
     """Whether a word before a number is taken for an English noun: for none of the verbs and small words known."""
-    return word not in _KNOWN and not word.endswith(_VERB_ENDINGS) and (word.isascii() or len(word) < 3)
+    return word not in KNOWN and not word.endswith(_VERB_ENDINGS) and (word.isascii() or len(word) < 3)
 
 
 def _after_mark(raw: str, word: str, before: str) -> str:

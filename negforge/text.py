@@ -7,6 +7,7 @@ comparisons, decimal marks, symbols, exponents), since merging `-5` with `5` wou
 
 import re
 from collections.abc import Callable, Container
+from itertools import islice
 
 import polars as pl
 
@@ -125,6 +126,18 @@ _SCALE_WORD = rf"(?:{'|'.join(_SCALES)}){_EDGE}"
 _NUMBER_WORD = rf"{_EDGE}(?:{'|'.join((*_SMALL, *_SCALES))}){_EDGE}"
 _ORDINAL_WORD = rf"(?:{'|'.join(sorted(_ORDINALS | _ORDINAL_SCALES))}){_EDGE}"
 _DIGITS_WITH_SCALE = rf"[0-9.,]*[0-9] {_SCALE_WORD}"
+# A mark between two number words ends a number: `forty, five` is not `45`. A hyphen does not, nor the dash that stands for one.
+# Before a scale word nothing ends, for `two, hundred` would be `2 hundred` once, and `200` when normalised again.
+_ENDING = r""".,;:!?"'()\[\]\u00ab\u00bb\u2014"""
+_MAY_END = rf"(?:{'|'.join((*_SMALL, *_SCALES))})(?:[ -]and)?[{_PUNCTUATION} ]*[{_ENDING}]"
+_ENDED = (
+    rf"((?:{'|'.join((*_SMALL, *_SCALES))}){_EDGE}(?:[ -]and)?[{_PUNCTUATION} ]*[{_ENDING}][{_PUNCTUATION} ]*)"
+    rf"((?:and[ -])?(?:{'|'.join((*_SMALL, *sorted(_ORDINALS)))}){_EDGE})"
+)
+# Where digits have a comma, words may: `two million, five hundred thousand`.
+_THOUSANDS = "|".join(scale for scale in _SCALES if scale != "hundred")
+_GROUPED = rf"((?:{_THOUSANDS}){_EDGE}), ?((?:(?:{'|'.join(_SMALL)})[ -]){{1,2}}{_SCALE_WORD})"
+_APART = "X"  # put before what begins a number after such a mark; texts are lower-case by then, so that nothing else is one
 _PHRASE = (
     rf"(?:{_DIGITS_WITH_SCALE}|{_NUMBER_WORD})"
     rf"(?: (?:and )?(?:{_DIGITS_WITH_SCALE}|{_NUMBER_WORD}|{_ORDINAL_WORD}))*"
@@ -144,7 +157,8 @@ def normalised(texts: pl.Series, *, language: str = "en") -> pl.Series:
     language, zero-width characters go, compatibility forms become plain (NFKC), letters lower-case and curly quotes
     straight; punctuation and hyphens between letters become one space and at the ends of the text vanish. Punctuation
     that touches a digit stays, except a closing mark after the last digit, and so does every sign, operator and
-    symbol. Number words become digits in the languages of `LANGUAGES_WITH_NUMBER_WORDS`; ordinals stay.
+    symbol. Number words become digits in the languages of `LANGUAGES_WITH_NUMBER_WORDS`, one number where only blanks,
+    hyphens or `and` part them (and the comma of thousands, as in `two million, five hundred thousand`); ordinals stay.
     Raises polars' own error for a column that is not of strings.
     """
     if texts.dtype == pl.Null:
@@ -157,14 +171,15 @@ def normalised(texts: pl.Series, *, language: str = "en") -> pl.Series:
     texts = _changed(texts, beyond_ascii, _folded).str.to_lowercase()
     odd = texts.str.contains(_NOT_PLAIN)
     texts = _changed(texts, odd | texts.str.contains("  ", literal=True), _spaced).str.strip_chars()
+    numbers = texts.str.contains(_NUMBER_WORD) if language in LANGUAGES_WITH_NUMBER_WORDS else None
+    if numbers is not None:
+        texts = _changed(texts, numbers, _ended)
     mixed = odd.scatter(odd.arg_true(), texts.filter(odd).str.contains(_NO_LETTERS))
     texts = _changed(texts, ~mixed, lambda some: some.str.replace_all(_BETWEEN_WORDS, " "))
     texts = _changed(texts, mixed, _between)
     opened = texts.str.contains(_BEFORE_FIRST_LETTER)
     texts = _closed(_changed(texts, opened, lambda some: some.str.replace(_BEFORE_FIRST_LETTER, "$1")))
-    if language in LANGUAGES_WITH_NUMBER_WORDS:
-        texts = _changed(texts, texts.str.contains(_NUMBER_WORD), _numbered)
-    return texts
+    return texts if numbers is None else _changed(texts, numbers, _numbered)
 
 
 def is_plain(texts: pl.Series, *, language: str = "en") -> pl.Series:
@@ -225,10 +240,33 @@ def _composed(texts: pl.Series) -> pl.Series:
     return texts.str.normalize("NFKC")
 
 
+def _ended(texts: pl.Series) -> pl.Series:
+    """Return texts that hold number words with `_APART` after each mark between two of them that ends a number."""
+
+    def apart(some: pl.Series) -> pl.Series:
+        for _ in range(2):  # what one match consumes may begin the next
+            some = some.str.replace_all(_GROUPED, "$1 $2")
+        for _ in range(2):
+            some = some.str.replace_all(_ENDED, f"${{1}}{_APART}$2")
+        return some
+
+    return _changed(texts, texts.str.contains(_MAY_END), apart)
+
+
 def _numbered(texts: pl.Series) -> pl.Series:
     """Return texts that hold number words with those words as digits."""
+    apart = texts.str.contains(_APART, literal=True)
+    if apart.any():
+        return _changed(_changed(texts, ~apart, _numbered), apart, _numbered_apart)
     marked = texts.str.replace_all(_PHRASE, f"{_MARK}$0{_MARK}").to_list()
     return pl.Series(texts.name, [_joined(text.split(_MARK)) for text in marked], dtype=pl.String)
+
+
+def _numbered_apart(texts: pl.Series) -> pl.Series:
+    """Return texts that hold `_APART` with the number words as digits, no number beyond such a place, and without it."""
+    parts = texts.str.split(_APART)
+    each = iter(_numbered(parts.explode()).to_list())
+    return pl.Series(texts.name, ["".join(islice(each, size)) for size in parts.list.len()], dtype=pl.String)
 
 
 def _joined(parts: list[str]) -> str:

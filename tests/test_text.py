@@ -243,6 +243,34 @@ def test_a_sequence_that_is_not_one_number_is_split(text: str, same: str) -> Non
 @pytest.mark.parametrize(
     ("text", "same"),
     [
+        ("forty, five", "40 5"),
+        ("forty. Five", "40 5"),
+        ("forty,five; six: seven", "40 5 6 7"),
+        ("twenty, thirty, forty, five, six", "20 30 40 5 6"),
+        ("one hundred, two", "100 2"),
+        ("one hundred (two)", "100 2"),
+        ("one hundred, and two", "100 and 2"),
+        ("one hundred and, two", "100 and 2"),
+        ("two thousand, five", "2000 5"),
+        ("two thousand; five hundred", "2000 500"),
+        ("twenty, first", "20 first"),
+        ("\u00e9, forty\u2014five, six", "\u00e9 40 5 6"),
+        ("forty-five, six", "45 6"),
+        ("forty\u2013five", "45"),
+        ("two million, five hundred thousand, one hundred and two", "2500102"),
+        ("one billion, two million, three thousand, four hundred", "1002003400"),
+        ("one hundred, two hundred", "100 200"),
+    ],
+)
+def test_a_mark_ends_a_number(text: str, same: str) -> None:
+    """Blanks, hyphens and `and` join number words; a mark does not, but for the comma of thousands."""
+    assert one(text) == same
+    assert one(same) == same
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
         ("2 million", "2000000"),
         ("1.5 million", "1500000"),
         ("1.1 billion", "1100000000"),
@@ -333,6 +361,8 @@ def test_every_spelt_number_is_its_digits(number: int, with_and: bool) -> None:
 @example("two, 5 million million", "en")
 @example("1.2345 thousand thousand", "en")
 @example("twenty first, hundred", "en")
+@example("two, hundred, five, thousand", "en")
+@example("one, Xtwo. three'x/four, five/6", "en")
 @example("a.\u0301b", "en")
 @example("x.-y", "en")
 def test_normalising_twice_is_normalising_once(text: str, language: str) -> None:

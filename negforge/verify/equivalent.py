@@ -4,6 +4,7 @@
 - Quantities, by exact factors: `1000 m` is `1 km`, `5 ft` is `60 in`, `20 \u00b0C` is `68 \u00b0F`, `5 percent` is `5 %`.
 - Dates: `2020-05-06` is `6 May 2020` and `May 6th, 2020`; what may be two dates, such as `5/6/2020`, is not read.
 - English contractions: `isn't` is `is not`, `they're` is `they are`.
+- Not a quantity whose unit differs in case, `5 MW` and `5 mW`, nor a number after a name or a label, `Python 3.10` and `Python 3.1`.
 - Lists without an order, by default those in braces: `{a, b, c}` is `{c, a, b}`.
 
 Texts are normalised first. A text that differs in anything else proves nothing here.
@@ -14,6 +15,7 @@ arXiv:1511.06391 (a set in another order is the same set).
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 import re
 from collections.abc import Iterator
@@ -25,7 +27,7 @@ import polars as pl
 from numpy.typing import NDArray
 from pydantic import Field
 
-from negforge import rng, text, units
+from negforge import quantities, rng, text, units
 from negforge.contract import Declares
 from negforge.months import EVERY_NAME, NUMBER
 from negforge.records import Negatives
@@ -78,6 +80,17 @@ _DATE = re.compile(
     rf"|(?:the )?(?P<day2>[0-9]{{1,2}})(?:st|nd|rd|th)? (?:of )?(?P<name2>{EVERY_NAME})(?:,? (?P<year2>[0-9]{{4}}))?(?![\w,.]\d|\d)"
     rf"|(?P<name3>{EVERY_NAME}) (?:the )?(?P<day3>[0-9]{{1,2}})(?:st|nd|rd|th)?(?:,? (?P<year3>[0-9]{{4}}))?(?![\d%:]|[.,]\d))"
 )
+# Symbols that differ in nothing but case from those of another unit, and what each says.
+_CASED = {
+    f"{prefix}{unit}": f"{prefix} {unit}" for prefix in "mMpP" for unit in ("W", "Wh", "Hz", "g", "V", "A", "J", "Pa", "eV", "m", "s", "L")
+}
+_CASED |= {f"{prefix}{unit}": f"{prefix.lower()} {unit[0]}" for prefix in "kKMGT" for unit in ("b", "B", "bps", "Bps", "b/s", "B/s")}
+_CASED |= {"t": "tonne", "T": "tesla"}
+_SYMBOL_AFTER = r"(?i)[0-9][ \u00a0-]?(?:[kmgtp](?:wh?|hz|g|v|a|j|pa|ev|m|s|l|b|bps|b/s)|t)(?:[^\w-]|$)"
+_AFTER_DIGIT = re.compile(r"[0-9][ \u00a0-]?([A-Za-z]{1,4}(?:/s)?)(?![\w-])")
+# A number whose digits are a name's: it stands after a name, a label or, as a time may, after `at`.
+_LABELLED = re.compile(r"(?<![\w.])([^\W\d_]+\.?) ?[#-]? ?v?((?:[0-9]+,)*[0-9]+(?:\.[0-9]+)?)(?![\w/]|[.,][0-9]|,?[0-9])")
+_LABELS = quantities.LABELS | {"release", "v", "ver"}
 _NUMBERED = re.compile(r"\d|dozen")
 _DOZENS = re.compile(r"\b(\d{1,9}|a) dozen\b")
 
@@ -104,16 +117,57 @@ def verify(
     negative, positive = batch.normalised("negative", language), batch.normalised("positive", language)
     same = (negative == positive).fill_null(value=False)
     if language != "code":
+        same = same & ~_other_units(batch, same)
         tried = (_may_be_equal(negative, positive, batch, language) & ~same).arg_true()
         if len(tried):
             apart = _apart(negative.gather(tried), positive.gather(tried))
             equal = [row for row, one, other in apart if _equal(one, other, language)]
+            equal = [row for row in equal if not _another_name(*(batch[name][int(tried[row])] for name in ("negative", "positive")))]
             same = same.scatter(tried.gather(equal), True) if equal else same
+            same = same & ~_other_units(batch, same)
         listed = (_has_list(batch["negative"], unordered) & ~same).arg_true()
         if len(listed):
             one, other = (_in_order(batch[name].gather(listed), unordered, language) for name in ("negative", "positive"))
             same = same.scatter(listed, (one == other).fill_null(value=False))
     return pl.select(pl.when(same).then(pl.lit("positive")).otherwise(pl.lit("unknown"))).to_series()
+
+
+def _other_units(batch: Negatives, same: pl.Series) -> pl.Series:
+    """Rows of those that are the same, where a symbol after a number is in its case another unit: `5 MW` and `5 mW`."""
+    negative, positive = batch["negative"], batch["positive"]
+    rows = (same & (negative != positive)).fill_null(value=False).arg_true()
+    rows = rows.filter(negative.gather(rows).str.contains(_SYMBOL_AFTER))
+    other = [row for row in rows if _cased(negative[row], positive[row])]
+    return pl.zeros(len(same), dtype=pl.Boolean, eager=True).scatter(other, True)
+
+
+def _cased(one: str, other: str) -> bool:
+    """Whether two texts name other units where they differ in case; a text all in capitals names none."""
+    if one.isupper() or other.isupper():
+        return False
+    left, right = (_AFTER_DIGIT.findall(words) for words in (one, other))
+    # As many on either side are compared by place; else one has numbers in words.
+    pairs = zip(left, right, strict=True) if len(left) == len(right) else itertools.product({*left}, {*right})
+    return any(a in _CASED and b in _CASED and _CASED[a] != _CASED[b] and a.lower() == b.lower() for a, b in pairs)
+
+
+def _another_name(one: str, other: str) -> bool:
+    """Whether a number after a name or a label is written in other digits, as a version `1.10` and `1.1`."""
+    left, right = _labelled(one), _labelled(other)
+    pairs = (pair for label in left.keys() & right.keys() for pair in zip(left[label], right[label], strict=False))
+    return any(a != b and ("." in a + b or "0" in (a[0], b[0])) for a, b in pairs)
+
+
+def _labelled(words: str) -> dict[str, list[str]]:
+    """By each label, the numbers after it; a quantity with a unit is none, unless the word is a label by itself."""
+    found: dict[str, list[str]] = {}
+    for match in _LABELLED.finditer(words):
+        word = match[1].lower().rstrip(".")
+        named = match[1][0].isupper() and word not in quantities.KNOWN and word not in NUMBER
+        measured = units.unit_at(words, match.end()) is not None or words[match.end() : match.end() + 1] == "%"
+        if word in _LABELS or ((named or word == "at") and not measured):
+            found.setdefault(word, []).append(match[2].replace(",", ""))
+    return found
 
 
 def _may_be_equal(negative: pl.Series, positive: pl.Series, batch: Negatives, language: str) -> pl.Series:

@@ -6,10 +6,11 @@ word shares no sense with it, lies neither above nor below it by any path, has n
 site is refused:
 - whose word is another in its commonest sense (`sense`), is part of a name or a phrase (`phrase`, `name`), stands beside another noun
   (`modifier`), tells a role that others may have as well (`role`), or lies in `black and white` or `light blue` (`composed`);
-- that another thing may keep true: `repeated`, `mentioned` (`a dog` beside `the puppy`), `list` (a bathroom with a toilet may have a tub);
-- not asserted of it: `question`, `exclamation`, `conditional`, `reported`, `quoted`, `short`, `negated`, `modal`, `downward` (under `every`
-  or `without` it says something of others), and `generic`: a claim that dogs eat is true of horses too, so in claims only what a subject is
-  said to be is changed, and months and days it is dated by; `no-value`, `protected`.
+- that another thing may keep true: `repeated`, `mentioned` (`a dog` beside `the puppy`), `list` (a bathroom with a toilet may have a tub),
+  `place` (what stands next to a piano may stand next to a lamp, and the farm where a windmill is located may have a barn);
+- not asserted of it: `question`, `exclamation`, `imperative`, `conditional`, `reported`, `quoted`, `short`, `negated`, `modal` (`seems to
+  be` too), `downward` (under `every` or `without` it says something of others), and `generic`: a claim that dogs eat is true of horses
+  too, so in claims only what a subject is said to be is changed, and months and days it is dated by; `no-value`, `protected`.
 Source: Miller, WordNet, 1995; Parcalabescu et al., VALSE, 2022 (foils by WordNet relation: sibling 96 %, hypernym 50 % valid);
 QData/TextAttack#752 (one mention of two changed).
 """
@@ -18,7 +19,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Annotated, NamedTuple
 
 from pydantic import Field
@@ -101,6 +102,10 @@ _COLOUR_OF_KIND = listed(
 )
 _SUBJECTS = ("noun.person",)
 _LISTING = listed("and or , & with including containing has have having features featuring plus contains includes")
+_BESIDE = listed("near beside by alongside besides")  # `with` is in _LISTING
+_FOUND = listed("located found situated")
+_STAND = listed("stand stands sit sits lie lies hang hangs")
+_SEEM = listed("seem seems seemed appear appears appeared look looks looked")
 _DATED = listed("in on during of since by until")
 _NEAR = ({"train", "car"}, {"couch", "bed"}, {"cake", "pancake"}, {"desk", "bench"}, {"couch", "bench"})
 _KIND_OF = listed("type kind species breed sort form")
@@ -144,7 +149,7 @@ def _sites(row_id: str, text: str, sentence: Sentence, sentences: Sequence[Sente
         if member.kind in _CAPITAL and not text[word.start].isupper():
             continue
         if sentence_reason is None:
-            sentence_reason = reading.not_asserted(sentence) or ("downward" if _downward(sentence) else "")
+            sentence_reason = reading.not_asserted(sentence) or _sentence_reason(sentence)
         # A month may look like a modal: `may` alone is none.
         given = member.reason or sentence_reason or _reason(sentence, place, member, text)
         everywhere = [one for other in sentences for one in other.words]
@@ -178,8 +183,16 @@ def _site(text: str, word: Word, news: Sequence[str], *, many: bool) -> Site:
     return Site(start, word.end, tuple(text[start:first] + new for first, new in made))
 
 
-def _downward(sentence: Sentence) -> bool:
-    return any(word.text in grammar.DOWNWARD for word in sentence.words)
+def _sentence_reason(sentence: Sentence) -> str:
+    """Why a sentence tells of no thing that is there, or nothing."""
+    words = sentence.words
+    if any(word.text in grammar.DOWNWARD for word in words):
+        return "downward"
+    for word, after in pairwise(words):
+        if word.text in _SEEM and after.text in ("to", "like", "as"):
+            return "modal"
+    at = next((place for place, word in enumerate(words) if word.tag != "RB" and word.text != "please"), 0)
+    return "imperative" if words[at].tag == "VB" and _next(words, at) != "of" else ""  # `Pack of six elephants`
 
 
 @functools.lru_cache(maxsize=1 << 15)
@@ -284,7 +297,10 @@ def _mentioned(member: _Member, everywhere: Sequence[Word]) -> str:
         return "repeated"
     if member.kind == "colour":
         return ""
-    others = {word.text for word in everywhere if word.tag.startswith("NN")}
+    # A noun at the end may be tagged as an adjective: `a cat by a feline`.
+    tags = [*(word.tag[:2] for word in everywhere[1:]), ""]
+    last = {word.text for word, tag in zip(everywhere, tags, strict=True) if word.tag == "JJ" and tag not in ("NN", "JJ")}
+    others = {word.text for word in everywhere if word.tag.startswith("NN")} | last
     bases = {reading.noun(word) for word in others} - {member.base, ""}
     return "mentioned" if any(_is_below(one, member.base) for one in bases) else ""
 
@@ -320,6 +336,8 @@ def _reason(sentence: Sentence, place: int, member: _Member, text: str) -> str:
         return "generic"
     if _in_list(words, place):
         return "list"
+    if _is_placed(words, place):
+        return "place"
     if reading.is_scene(sentence):
         return "" if member.kind != "element" else "generic"
     return "" if _said_of_subject(words, place) else "generic"
@@ -333,6 +351,18 @@ def _in_list(words: Sequence[Word], place: int) -> bool:
     before = words[first - 1].text if first else ""
     there = first > 1 and words[first - 2].text == "there"
     return there or before in _LISTING or _next(words, place) in ("and", "or", ",", "&", "/")
+
+
+def _is_placed(words: Sequence[Word], place: int) -> bool:
+    """Whether a noun is what another thing is beside, or that of which only its place is told: another may be there as well."""
+    first, _ = reading.phrase_to(words, place) or (place, place)
+    before = words[first - 1].text if first else ""
+    if before in _BESIDE or (first > 1 and before == "to" and words[first - 2].text in ("next", "close")):
+        return True
+    after = [word.text for word in words[place + 1 : place + 4] if word.tag != "RB"]
+    if after[:1] and after[0] in grammar.FINITE_BE and after[1:2] and after[1] in _FOUND:
+        return True
+    return words[first].text == "the" and after[:1] != [] and after[0] in _STAND
 
 
 def _colour_reason(sentence: Sentence, place: int, text: str) -> str:
