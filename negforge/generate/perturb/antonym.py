@@ -68,7 +68,7 @@ _NOT_CONTRARY = listed(
     spirited numerous residual positive negative finished unfinished live recent ordinary usual unusual wireless personal portable
     alternate back strange familiar up upper free possible impossible legal illegal regular irregular instrumental esoteric theoretical
     arbitrary annual biennial minimum maximum quantitative qualitative proper dominant primary secondary minor major senior junior
-    legitimate potted metallic married interested critical uncritical independent dependent limited unlimited
+    legitimate potted metallic married interested robust critical uncritical independent dependent limited unlimited
     relative absolute direct normal abnormal typical responsible"""
 )
 _SEEN_ADJECTIVES = listed(
@@ -286,7 +286,7 @@ def _adjective_reason(sentence: Sentence, place: int, found: _Opposite, scene: b
         return "degree"
     if words[place].tag == "JJS":
         return "" if words[place - 1].text == "the" and _predicated(words, place) else "generic"
-    if head is not None:
+    if head is not None or (place and words[place - 1].text in ("a", "an")):
         return "indefinite"
     if _tag(words, place + 1) in ("JJ", "VBN", "VBG", "NNP", "CD") or (_tag(words, place + 1) == "TO" and _tag(words, place + 2) == "VB"):
         return "phrase"

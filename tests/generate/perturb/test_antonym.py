@@ -79,6 +79,7 @@ def test_a_word_becomes_its_opposite(text: str, negative: str) -> None:
         ("Elephants are strong animals.", "indefinite"),
         ("Chinchillas are popular as pets.", "indefinite"),
         ("It was a bad idea to go there.", "indefinite"),
+        ("Rome is a successful rationally designed city.", "indefinite"),
         ("Five activists were dead by then.", "indefinite"),
         ("The house has large rooms upstairs.", "indefinite"),
         ("There were large rooms upstairs.", "indefinite"),
