@@ -44,6 +44,17 @@ _FINITE = ("VBZ", "VBD", "VBP", "MD")
 _DETERMINERS = listed("a an the this that these those his her its their my our your another each every no both")
 
 
+_ABSTRACT = listed(
+    """noun.cognition noun.communication noun.attribute noun.state noun.relation noun.time noun.feeling noun.process noun.motive noun.act
+    noun.event noun.possession noun.phenomenon"""
+)
+_PLACING = listed("in on at by with near under over of")  # in capitals they are tagged as nouns
+_OPENING = ("DT", "JJ", "JJR", "CD", "NN", "NNS", "VBN", "VBG", "EX", "PRP$", "RB", "PDT", "VB", "VBP", "VBD", "VBZ")
+# What a caption may open with though it names nothing that is seen.
+_VIEWS = listed(
+    "view views close closeup close-up shot shots scene scenes row rows line lines pair pairs set piece pieces slice slices display"
+)
+
 # Verbs of habits that look like nouns.
 _HABITS = listed("feed play eat live like use need make love hunt cause help")
 # What names a thing in use, and by WordNet's first sense something else: a `table` of figures, the `kite` of a cheque.
@@ -181,10 +192,12 @@ def not_asserted(sentence: Sentence) -> str:
 def is_scene(sentence: Sentence) -> bool:
     """Whether a sentence tells of one scene, as a caption does: it has no finite verb but of posture, or `is` with a participle.
 
-    `A dog on a couch`, `Two men are riding`, `There is a cup` do; `A dog is an animal`, `Dogs eat bones`, `She rode home` do not.
+    `A dog on a couch`, `Two men are riding`, `There is a cup` do; `A dog is an animal`, `Dogs eat bones`, `She rode home` do not. Nor do
+    what opens with an abstract thing (`support of three men`), a superlative (`10 best hotels in Paris`), or a bare list of things
+    (`modern systems`): they are pieces of prose.
     """
     words = sentence.words
-    if not words or words[0].tag in ("NNP", "NNPS", "PRP") or words[0].text in _OF_KINDS:
+    if not words or words[0].tag in ("NNP", "NNPS", "PRP") or words[0].text in _OF_KINDS or not _is_pictured(words):
         return False
     opening = next((word.tag for word in words if word.tag not in ("JJ", "VBN", "VBG", "NN")), "")
     if opening == "NNS" and any(
@@ -209,11 +222,35 @@ def is_scene(sentence: Sentence) -> bool:
     return True
 
 
+def _is_pictured(words: Sequence[Word]) -> bool:
+    """Whether a sentence opens with what can be seen, and says of it where it is, what it does or what is with it."""
+    adverb = words[0].tag == "RB" and words[0].text not in _VIEWS and (len(words) < 2 or words[1].tag not in ("JJ", "VBN", "VBG"))
+    if adverb or words[0].tag not in _OPENING or any(word.tag in ("JJS", "RBS") or word.text == "than" for word in words):
+        return False
+    if not words[0].text[:1].isalnum() or words[-1].text == ":":
+        return False
+    at = 2 if words[0].text in ("there", "this", "here") and len(words) > 1 and words[1].text in ("is", "are", "'s") else 0
+    at += len(words) > at and words[at].tag == "RB"
+    phrase = phrase_from(words, at)
+    nouns = [word.text for word in words[phrase[0] : phrase[1] + 1] if word.tag.startswith("NN")] if phrase is not None else []
+    if nouns and nouns[-1] not in _VIEWS and kind(nouns[-1]) in _ABSTRACT and PHYSICAL.isdisjoint(kind(one) for one in nouns):
+        return False
+    return words[at : at + 1] != [] and (
+        at > 0
+        or words[0].tag in ("DT", "CD")
+        or any(word.tag in ("IN", "VBG", "VBN", "VBZ", "VBP", "RP", "RB") or word.text in _PLACING for word in words)
+    )
+
+
 def _is_past(words: Sequence[Word], place: int) -> bool:
     """Whether what is tagged as a participle is a verb in the past: a noun before it, and no preposition after it."""
     before, after = words[place - 1 : place], words[place + 1 : place + 2]
+    if before and (before[0].text in ("that", "which", "who") or (before[0].tag == "RB" and after and after[0].tag in ("DT", "PRP$"))):
+        return True
     return (
-        bool(before and after) and before[0].tag.startswith("NN") and after[0].tag in ("DT", "JJ", "PRP$", "PRP", "RB", "NN", "NNS", "NNP")
+        bool(before and after)
+        and (before[0].tag.startswith("NN") or before[0].text == ",")
+        and after[0].tag in ("DT", "JJ", "PRP$", "PRP", "RB", "NN", "NNS", "NNP")
     )
 
 
@@ -226,7 +263,7 @@ def _of_scene(words: Sequence[Word], place: int) -> bool:
     for word in words[place + 1 : place + 3]:
         if word.tag in ("VBG", "IN") or (word.tag == "VBN" and word.text in LOCATED):
             return True
-        if word.tag not in ("RB", "CD", "DT"):
+        if word.tag not in ("RB", "CD", "DT") or word.text in ("a", "an", "the"):
             return False
     return False
 

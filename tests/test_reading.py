@@ -47,6 +47,11 @@ def test_a_scene(text: str) -> None:
         "A dog can swim.",
         "Oslo is in Norway.",
         "The engineer designed the bridge.",
+        "support of three young men from Norman",
+        "10 best hotels in Paris",
+        "modern cryptographic systems",
+        "The rain that fed the glaciers also raised the rivers.",
+        "Some important classes are the following:",
     ],
 )
 def test_no_scene(text: str) -> None:

@@ -5,9 +5,11 @@ The opposite is WordNet's direct antonym of the word's first sense, or of most o
   two sides of one event (`relational`: `buy` and `sell`), or stand in a fixed phrase (`phrase`: `high school`);
 - not asserted of it: `question`, `exclamation`, `conditional`, `reported`, `quoted`, `short`, `negated` (`not good` is no `bad`), `modal`,
   `quantified`, `degree` (`too small`, `fairly large`), `disjunction`;
+- no claim of one definite thing: `no-claim` (an imperative, a headline, a piece of a sentence), `indefinite` (`the house has large rooms`
+  may have small ones too; `boxes are empty`, `there are`);
 - that another mention may make true: `repeated`, `second-antonym`, `mentioned` (`a man` beside `people`), `pronoun` (a text with `his`);
-- and `generic`: in a claim only what is said of its subject is changed, for where small dogs bark large ones may bark too. A caption tells
-  of one scene, and all its words are open; `protected`.
+- and `generic`: in a claim only what its main verb says of a definite subject is changed (`the box is empty`, `he loves tea`). A caption
+  tells of one scene, and all its words are open; `protected`.
 Source: Kaushik et al., Learning the Difference that Makes a Difference, 2020; GEM-benchmark/NL-Augmenter#222 (no guarantee that the
 label flips), makcedward/nlpaug#78, #167 (words without an antonym picked first), #143 (tokens joined anew), #296 (protected words).
 """
@@ -43,6 +45,8 @@ DECLARES = Declares(
     bar=0.97,
 )
 
+_FINITE = ("VBZ", "VBD", "VBP", "MD")
+_SEEN = reading.PHYSICAL | {"noun.group", "noun.location", "noun.shape"}
 _PARTS: dict[str, Part] = {"JJ": "a", "NN": "n", "VB": "v", "RB": "r"}
 
 
@@ -62,8 +66,21 @@ _NOT_CONTRARY = listed(
     close near far fit serious top bottom front rear clean-cut sure unsure interested faithful political national interior exterior
     special available potted little double next previous early gross fair commercial residential civil technical formal traditional
     spirited numerous residual positive negative finished unfinished live recent ordinary usual unusual wireless personal portable
-    alternate back strange familiar"""
+    alternate back strange familiar up upper free possible impossible legal illegal regular irregular instrumental esoteric theoretical
+    arbitrary annual biennial minimum maximum quantitative qualitative proper dominant primary secondary minor major senior junior
+    legitimate potted metallic married interested robust critical uncritical independent dependent limited unlimited
+    relative absolute direct normal abnormal typical responsible"""
 )
+_SEEN_ADJECTIVES = listed(
+    """small large big little huge tiny tall short long wide narrow thick thin high low young old new clean dirty empty full happy
+    unhappy sad
+    open closed hot cold wet dry bright dull dark fat lean heavy rough smooth sharp blunt messy neat tidy untidy busy quiet crowded
+    uncrowded male female healthy unhealthy ripe unripe cooked raw uncooked sunny cloudy deep shallow grassy grassless attractive
+    unattractive beautiful ugly colorful colorless rural urban wild tame strong weak asleep awake lit unlit calm modern living dead
+    elegant inelegant bearded beardless straight curly crooked adult
+    public private paved unpaved decorated undecorated furnished unfurnished comfortable uncomfortable energetic lethargic"""
+)
+_GROUPS = listed("group groups bunch herd flock pair row slice slices piece pieces shot view close image")
 _NOUNS = listed(
     """man woman boy girl king queen prince princess father mother son daughter brother sister grandfather grandmother uncle aunt gentleman
     sunrise sunset victory defeat winner loser success failure majority minority advantage disadvantage increase decrease comedy
@@ -73,6 +90,7 @@ _SEXED = listed(
     """man woman boy girl king queen prince princess father mother son daughter brother sister grandfather grandmother uncle aunt gentleman
     lady"""
 )
+_KIN = listed("prince princess father mother son daughter brother sister grandfather grandmother uncle aunt")
 _PRONOUNS = listed("he him his himself she her hers herself")
 _ANYONE = listed("people person persons others someone other crowd couple group family another player players child children kid kids")
 _RELATIONAL = listed(
@@ -80,7 +98,7 @@ _RELATIONAL = listed(
     teacher student buyer seller lender borrower predecessor successor"""
 )
 _VERBS = listed(
-    """love hate like dislike include exclude attract repel accept reject increase decrease begin end open close rise fall agree disagree
+    """love hate like dislike include exclude attract repel accept reject increase decrease agree disagree
     trust distrust approve disapprove strengthen weaken"""
 )
 _SEEN_VERBS = listed("sit stand pull push laugh cry")  # of a scene, with `-ing`
@@ -89,7 +107,15 @@ _DEGREE = listed(
     """too so as more most less least rather somewhat fairly relatively how enough almost nearly half partly partially semi quite pretty
     only even just mostly slightly equally increasingly once over"""
 )
-_WEAK = grammar.QUANTIFIERS - listed("all every each both always")
+_WEAK = grammar.QUANTIFIERS - listed("all every each both always") | listed(
+    """some several many few most various variety number range lot lots majority plenty often usually sometimes generally typically
+    frequently occasionally rarely normally mostly mainly partly largely"""
+)
+_WITH = {"agree": "with", "disagree": "with", "approve": "of", "disapprove": "of"}  # else they may be of what was not to be disputed
+_DEFINITE = listed("the this that these those his her its their my our he she it they we i")
+_JOINED = frozenset("\u00ad\u200b\u2060\u2010\u2011-_/@")
+_CLAUSES = listed("who which that whose where when while although though because since if as until unless")
+_CONTENTS = listed("full empty")
 _HAIR = listed("hair sleeve sleeves tail legs leg neck skirt shorts pants grass fur beard line lines trip walk trail")
 _SCALES = (listed("big large huge small little tiny short tall long"), listed("old young new"))
 _COLOURS = listed(
@@ -186,7 +212,8 @@ def _reason(sentence: Sentence, place: int, found: _Opposite, part: Part, senten
     person = found.base in ("young", "old") and reading.noun(after) in _SEXED  # `young man` is an entry, but means what it says
     if (before and reading.is_phrase(before, word.text)) or (after and not person and reading.is_phrase(word.text, after)):
         return "phrase"
-    if "-" in (before, after):
+    at, to = word.start - sentence.start, word.end - sentence.start
+    if "-" in (before, after) or sentence.text[to : to + 1] in _JOINED or (at and sentence.text[at - 1] in _JOINED):
         return "phrase"
     if "or" in (before, after) or (after in (",", "/") and place + 2 < len(words) and words[place + 2].text == "or"):
         return "disjunction"
@@ -197,12 +224,27 @@ def _reason(sentence: Sentence, place: int, found: _Opposite, part: Part, senten
         return "repeated"
     if found.new in everywhere or inflected(found.new, word.tag) in everywhere or _has_opposite(everywhere, found):
         return "second-antonym"
-    scene = reading.is_scene(sentence)
+    scene = _is_caption(sentence)
+    if not scene and (reason := _claim_reason(words)):
+        return reason
     if part == "a":
         return _adjective_reason(sentence, place, found, scene, everywhere)
     if part == "n":
         return _noun_reason(sentence, place, found, scene, everywhere)
     return _verb_reason(sentence, place, found, scene, part)
+
+
+def _is_caption(sentence: Sentence) -> bool:
+    """Whether a sentence tells of one scene that opens with what is seen, and names nothing: `a model of growth` and titles are no such."""
+    words = sentence.words
+    if not reading.is_scene(sentence) or any(word.tag in ("NNP", "NNPS", ":") or word.text in "();:" for word in words):
+        return False
+    at = 2 if words[0].text in ("there", "this", "here") and len(words) > 1 and words[1].text in ("is", "are", "'s") else 0
+    phrase = reading.phrase_from(words, at)
+    head = words[phrase[1]].text if phrase is not None else ""
+    if head in _GROUPS or (at == 0 and words[0].text in ("a", "an") and reading.kind(head) == "noun.body"):
+        return True
+    return head not in _WEAK and reading.kind(head) in _SEEN - {"noun.body"}
 
 
 def _has_opposite(everywhere: Sequence[str], found: _Opposite) -> bool:
@@ -235,12 +277,57 @@ def _adjective_reason(sentence: Sentence, place: int, found: _Opposite, scene: b
             return "name"
         if noun and everywhere.count(noun) > 1:
             return "repeated"
+        if noun and found.base in _CONTENTS and reading.kind(noun) not in reading.THINGS:
+            return "sense"
+        if found.base not in _SEEN_ADJECTIVES or (noun and reading.kind(noun) not in _SEEN):
+            return "generic"
         return "" if head is not None or _predicated(words, place) else "generic"
-    if any(word.text in _WEAK for word in words):
-        return "quantified"
     if words[place].tag == "JJR" and "than" not in everywhere:
         return "degree"
-    return "" if _predicated(words, place) else "generic"
+    if words[place].tag == "JJS":
+        return "" if words[place - 1].text == "the" and _predicated(words, place) else "generic"
+    if head is not None or (place and words[place - 1].text in ("a", "an")):
+        return "indefinite"
+    if _tag(words, place + 1) in ("JJ", "VBN", "VBG", "NNP", "CD") or (_tag(words, place + 1) == "TO" and _tag(words, place + 2) == "VB"):
+        return "phrase"
+    if _tag(words, place + 1) == "IN" and words[place + 1].text == "that":
+        return "reported"
+    extraposed = words[_subject(words)].text == "it" and any(word.text in ("to", "that", "for", "when", "how") for word in words[place:])
+    return "" if not extraposed and _predicated(words, place) else "generic"
+
+
+def _claim_reason(words: Sequence[Word]) -> str:
+    """Why a sentence that is no scene makes no claim of one definite thing, or nothing."""
+    if words[0].tag in ("VB", "UH") or words[-1].text == ":" or not any(word.tag in _FINITE for word in words):
+        return "no-claim"
+    if any(word.text in _WEAK or word.text == "only" for word in words):
+        return "quantified"
+    first = words[_subject(words)]
+    if first.text in _DEFINITE or (first.tag == "NNP" and not _is_kind(words, _subject(words))):
+        return ""
+    return "no-claim" if first.tag.startswith("VB") else "indefinite"
+
+
+def _is_kind(words: Sequence[Word], place: int) -> bool:
+    """Whether what is tagged as a name at the head of a sentence is of a kind: `Chinchillas`, `Mitochondrial fission`, `Team members`."""
+    first = words[place].text
+    if (first.endswith("s") and reading.noun(first) not in ("", first)) or lexicon().bases(first, "a"):
+        return True
+    head = words[place]
+    for word in words[place + 1 :]:
+        if not word.tag.startswith(("NN", "JJ")):
+            break
+        head = word
+    return head.tag == "NNS"
+
+
+def _subject(words: Sequence[Word]) -> int:
+    """Where the subject begins: at the first word, or after a short phrase and a comma, as in `In 1990, he was happy`."""
+    if words[0].tag in ("IN", "RB"):
+        for place, word in enumerate(words[:9]):
+            if word.text == "," and place + 1 < len(words):
+                return place + 1
+    return 0
 
 
 def _fits(found: _Opposite, noun: str) -> bool:
@@ -276,14 +363,15 @@ def _tag(words: Sequence[Word], place: int) -> str:
 def _predicated(words: Sequence[Word], place: int) -> bool:
     """Whether an adjective is said of the subject of the main clause: only a determiner and other adjectives are between `is` and it."""
     at = place - 1
-    while at >= 0 and (
-        words[at].tag in ("JJ", "JJS", "RB", "RBS", "DT", "PRP$", "VBN") or words[at].text in ("one", "of", "the", ",", "and")
-    ):
+    while at >= 0 and (words[at].tag in ("RB", "RBS", "DT", "PRP$") or (words[at].tag == "JJ" and words[place].tag.startswith("NN"))):
         at -= 1
     if at < 1 or words[at].text not in grammar.FINITE_BE:
         return False
     earlier = words[:at]
-    return not any(word.text in grammar.OPENERS or word.tag in ("VBZ", "VBD", "VBP", "MD") or word.text == "there" for word in earlier)
+    return not any(
+        word.text in grammar.OPENERS or word.text in _CLAUSES or word.tag in (*_FINITE, "VB", "WDT", "WP", "WRB") or word.text == "there"
+        for word in earlier
+    )
 
 
 def _noun_reason(sentence: Sentence, place: int, found: _Opposite, scene: bool, everywhere: Sequence[str]) -> str:
@@ -295,9 +383,9 @@ def _noun_reason(sentence: Sentence, place: int, found: _Opposite, scene: bool, 
     if place + 1 < len(words) and (words[place + 1].tag.startswith("NN") or words[place + 1].text in ("'s", "'")):
         return "modifier"
     if scene:
-        return ""
-    if any(word.text in _WEAK for word in words):
-        return "quantified"
+        return "" if found.base in _SEXED else "generic"
+    if found.base in _KIN:
+        return "relational"
     return "" if _predicated(words, place) else "generic"
 
 
@@ -305,21 +393,23 @@ def _verb_reason(sentence: Sentence, place: int, found: _Opposite, scene: bool, 
     words = sentence.words
     tag = words[place].tag
     if part == "r":
-        return "" if scene or not any(word.text in _WEAK for word in words) else "quantified"
+        return "" if scene or (place and words[place - 1].tag in _FINITE[:3] and _leads(words, place - 1)) else "generic"
     if found.base in _SEEN_VERBS:
         if _tag(words, place + 1) in ("RP", "RB") or (place + 1 < len(words) and words[place + 1].text in ("down", "up", "out")):
             return "phrase"
         return "" if tag == "VBG" and scene and _one_animate_actor(words, place) else "generic"
-    if tag not in ("VBZ", "VBD", "VBP") or scene:
+    if found.base in _WITH and not (place + 1 < len(words) and words[place + 1].text == _WITH[found.base]):
+        return "phrase"
+    if found.base in ("include", "exclude") and tag != "VBZ":  # `the largest lakes include Baikal` names a few of them
         return "generic"
-    if any(word.text in _WEAK for word in words):
-        return "quantified"
-    if found.base in ("begin", "end") and words[place + 1 : place + 2] and words[place + 1].tag != "IN":
-        return "generic"
-    before = words[place - 1] if place else None
-    if before is None or before.tag not in ("NN", "NNS", "NNP", "NNPS", "PRP", "RB"):
-        return "generic"
-    return "generic" if any(word.text in grammar.OPENERS or word.tag in ("VBZ", "VBD", "VBP", "MD") for word in words[:place]) else ""
+    return "" if tag in _FINITE[:3] and not scene and _leads(words, place) else "generic"
+
+
+def _leads(words: Sequence[Word], place: int) -> bool:
+    """Whether a verb is that of the main clause, and the first in it, behind its subject."""
+    if not place or words[place].text in grammar.AUXILIARIES or words[place - 1].tag not in ("NN", "NNS", "NNP", "NNPS", "PRP", "RB"):
+        return False
+    return not any(word.text in grammar.OPENERS or word.text in _CLAUSES or word.tag in _FINITE for word in words[_subject(words) : place])
 
 
 def _one_animate_actor(words: Sequence[Word], place: int) -> bool:
