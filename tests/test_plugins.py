@@ -197,7 +197,8 @@ def test_a_pipeline_file_uses_them_and_cannot_name_a_folder(folder: Path, table:
 
 def test_lists_manuals_and_suggestions_know_them(folder: Path) -> None:
     """They are marked as what they are."""
-    assert f"generate perturb.deny         Deny a text, by words of its own. [{folder}]\n" in good("--plugins", folder, "operators").out
+    listed = [" ".join(line.split()) for line in good("--plugins", folder, "operators").out.splitlines()]
+    assert f"generate perturb.deny Deny a text, by words of its own. [{folder}]" in listed
     rows = json.loads(good("--plugins", folder, "operators", "--json").out)
     found = {row["name"]: row["third_party"] for row in rows if "third_party" in row}
     assert found["short"] == {"from": str(folder), "file": str(folder / "verify" / "short.py")}
@@ -230,7 +231,7 @@ def test_completion_knows_them(folder: Path) -> None:
     env = {
         **os.environ,
         "_NEGFORGE_COMPLETE": "complete_bash",
-        "COMP_WORDS": f"negforge --plugins {folder} generate perturb.d",
+        "COMP_WORDS": f"negforge --plugins {folder} generate perturb.den",
         "COMP_CWORD": "4",
     }
     done = subprocess.run([sys.executable, "-m", "negforge"], env=env, capture_output=True, text=True, check=False)

@@ -89,12 +89,14 @@ def _key(anchors: U64, values: U64, salt: np.uint64) -> U64:
 def verify(batch: Negatives, state: State, *, language: str) -> pl.Series:
     """`positive` where the negative is a known positive, else `unknown`: not being known proves nothing.
 
-    batch: n rows of `anchor_id`, `anchor`, `negative`, `operator`, `opposition` and, if mined, `negative_id`.
+    batch: n rows of `anchor_id`, `anchor`, `negative`, `operator` and, if there is one, `opposition`; if mined, `negative_id`.
     """
     known = _open(str(state.keys))
     text = hash64(batch.normalised("negative", language))
     same = (batch.normalised("negative", language) == batch.normalised("anchor", language)).fill_null(value=False)
-    meant = (same & (batch["opposition"] == "degenerate")).fill_null(value=False).to_numpy()  # the question itself for an answer
+    # The question itself may be meant for an answer.
+    degenerate = batch["opposition"] == "degenerate" if "opposition" in batch else pl.Series([False]).new_from_index(0, len(same))
+    meant = (same & degenerate).fill_null(value=False).to_numpy()
     hit = same.to_numpy() & ~meant
     if state.written:
         names = batch["operator"]
