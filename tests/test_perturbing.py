@@ -78,7 +78,7 @@ def test_an_edit_is_the_only_change_and_can_be_undone(operator: Operator, texts:
 
 
 def test_draws_of_a_row_differ(operator: Operator) -> None:
-    """No text twice of one source, and the draws number from 0 without a gap that a verdict does not explain."""
+    """No text twice of one source, draws numbered from 0 without an unexplained gap (IBM/unitxt#1726)."""
     made = run(operator, pairs(RICH), num_negatives=4, seed=3)
     assert made.height > 0, "tests/test_perturbing.py has no text for it: add one to RICH"
     texts = defaultdict(list)
@@ -89,7 +89,7 @@ def test_draws_of_a_row_differ(operator: Operator) -> None:
 
 
 def test_seeds_and_rows_in_any_order_give_the_same(operator: Operator) -> None:
-    """One seed gives the same rows backwards and one by one."""
+    """One seed gives the same rows backwards and one by one (RasaHQ/taipo#19, dsfsi/textaugment#13, facebookresearch/AugLy#119)."""
     frame = pairs(RICH)
     runs = [
         run(operator, given, num_negatives=3, seed=7, batch_size=size).select("id", "negative").sort("id")
@@ -100,7 +100,7 @@ def test_seeds_and_rows_in_any_order_give_the_same(operator: Operator) -> None:
 
 
 def test_what_is_protected_stays(operator: Operator) -> None:
-    """With everything protected nothing is edited; with a word, no edit touches it."""
+    """With everything protected nothing is edited; with a word, no edit touches it (makcedward/nlpaug#296)."""
     assert "protect" in operator.options(), "an editor has `protect`"
     frame = pairs(RICH)
     assert run(operator, frame, num_negatives=2, protect=r"(?s).+").height == 0
@@ -112,7 +112,7 @@ def test_what_is_protected_stays(operator: Operator) -> None:
 
 
 def test_bad_input_is_refused_or_edited_but_never_breaks(operator: Operator) -> None:
-    """Emoji, combining marks, right-to-left text, control characters, a question, a title, many negations, a megabyte."""
+    """Emoji, combining marks, right-to-left, control characters, a question, a title, a megabyte: no run stops (QData/TextAttack#712)."""
     texts = [*BAD, "small dog 24 not all " * 50_000]
     given: dict[str, Any] = edits.allowed(operator.title)
     made = negforge.run(operator.title, pairs(texts), num_negatives=2, **given)

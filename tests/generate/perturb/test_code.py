@@ -178,7 +178,7 @@ LINES = st.sampled_from(
 @settings(max_examples=80)
 @given(st.lists(LINES, max_size=6), st.integers(0, 3))
 def test_every_mutant_compiles_to_other_code(lines: list[str], seed: int) -> None:
-    """And fewer negatives are the first of more, all of them distinct."""
+    """And fewer negatives are the first of more, all of them distinct (boxed/mutmut#52, #433)."""
     text = "def f(a, b):\n" + "".join(f"    {line}\n" for line in lines) + "    return a\n"
     rows = made(text, seed=seed, num_negatives=5).rows["negative"].to_list()
     assert len({*rows, text}) == len(rows) + 1
