@@ -23,6 +23,7 @@ from negforge.lexicon import Part, build, lexicon
     ],
 )
 def test_base_forms(word: str, part: Part, bases: list[str]) -> None:
+    """From the package alone, without a download (goodmami/wn#278, #141)."""
     assert lexicon().bases(word, part) == bases
 
 

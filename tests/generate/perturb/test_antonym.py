@@ -156,6 +156,6 @@ def test_command_line(tmp_path: Path) -> None:
 
 
 def test_real_texts(real_data: Path) -> None:
-    """Captions and claims keep the laws, and a fair share has an edit."""
+    """Captions and claims keep the laws, and a fair share has an edit (makcedward/nlpaug#78, #167)."""
     edits.check_real("generate perturb.antonym", generate, edits.captions(real_data), 0.15)
     edits.check_laws(edits.claims(real_data), edits.run(generate, edits.claims(real_data)))

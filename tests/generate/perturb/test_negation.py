@@ -174,13 +174,13 @@ def pairs_of(listed: str) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("text", "made"), pairs_of(INSERTED))
 def test_a_clause_is_negated(text: str, made: str) -> None:
-    """With `not` after its auxiliary, with `do` where it has none, or by its subject where that is open."""
+    """With `not` after its auxiliary, with `do` where it has none, or by its subject (marcotcr/checklist#43)."""
     assert one(text, kind="insert") == made
 
 
 @pytest.mark.parametrize(("text", "made"), pairs_of(REMOVED))
 def test_a_negation_is_taken_away(text: str, made: str) -> None:
-    """The one cue goes, the verb gets its form back, and what needed the cue is changed."""
+    """The one cue goes, the verb gets its form back, what needed the cue is changed (GEM-benchmark/NL-Augmenter#149, #174)."""
     assert one(text, kind="remove") == made
     assert one(text) == made
 

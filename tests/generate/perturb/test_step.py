@@ -152,7 +152,7 @@ def test_every_sum_of_two_digits_is_answered_wrongly_by_each_fault() -> None:
     ],
 )
 def test_what_is_refused(text: str, question: str, expected: str) -> None:
-    """Each with its reason."""
+    """Each with its reason: a value below zero or far off is none (reasoning-machines/pal#12)."""
     found = made(text, question, protect="hours")
     reasons = [one.reason for one in found.refusals]
     assert reasons == [expected]

@@ -51,7 +51,7 @@ def run(texts: Iterable[str], *, seed: int = 0, num_negatives: int = 4, **option
     ],
 )
 def test_two_names_change_places(text: str, wanted: str) -> None:
-    """Every mention of both, each with its article, and capital letters where sentences begin."""
+    """Every mention of both, with articles and capitals where sentences begin (QData/TextAttack#752, marcotcr/checklist#69)."""
     assert [*negatives(run, text)] == [wanted]
 
 
