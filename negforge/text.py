@@ -89,7 +89,7 @@ _COMPOUND = rf"[\p{{No}}--[{_RAISED}{_LOWERED}]]"
 _NUMERALS = (
     (rf"[\u207a\u207b]?[{_RAISED}]+", "^$0"),
     (rf"([{_RAISED}{_LOWERED}])([\p{{Nd}}{_COMPOUND}])", "$1 $2"),
-    (rf"([\p{{Nd}}{_RAISED}])([{_LOWERED}])", "${1}_$2"),
+    (rf"([\p{{Nd}}{_RAISED}{_COMPOUND}])([{_LOWERED}])", "${1}_$2"),
     (rf"(\p{{Nd}})({_COMPOUND})", "$1 $2"),
     # Twice, for a numeral between two others is consumed by the first match.
     (rf"({_COMPOUND})([\p{{Nd}}{_COMPOUND}])", "$1 $2"),

@@ -363,6 +363,7 @@ def test_every_spelt_number_is_its_digits(number: int, with_and: bool) -> None:
 @example("twenty first, hundred", "en")
 @example("two, hundred, five, thousand", "en")
 @example("one, Xtwo. three'x/four, five/6", "en")
+@example("\u2776\u2080", "en")
 @example("a.\u0301b", "en")
 @example("x.-y", "en")
 def test_normalising_twice_is_normalising_once(text: str, language: str) -> None:
