@@ -48,12 +48,6 @@ OPENERS = _words(
     whose whom why how what so than lest provided suppose supposing"""
 )
 CONDITIONALS = _words("if unless whether suppose supposing assuming assume imagine provided wish wishes wished otherwise would could might")
-# Pairs of which never both hold, whoever is asked; `some` and `not all` are no such pair.
-CONTRARY_QUANTIFIERS = {
-    "all": "no", "every": "no", "each": "no", "no": "all", "always": "never", "never": "always", "everyone": "no one",
-    "everybody": "nobody", "everything": "nothing", "everywhere": "nowhere", "no one": "everyone", "nobody": "everybody",
-    "nothing": "everything", "none": "all", "nowhere": "everywhere", "both": "neither", "neither": "both", "most": "few", "many": "no",
-}  # fmt: skip
 # Prepositions of which the second is false of the same two things at the same time.
 OPPOSITE_PREPOSITIONS = {
     "on": "under", "under": "on", "above": "below", "below": "above", "over": "under", "beneath": "on", "underneath": "on", "atop": "under",

@@ -11,6 +11,8 @@ import unicodedata
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from negforge import months
+
 LARGEST_TEXT = 20_000  # characters: what is longer is no answer
 
 
@@ -34,7 +36,7 @@ def _listed(words: str) -> tuple[str, ...]:
     return tuple(word.replace("_", " ") for word in words.split())
 
 
-MONTHS = _listed("January February March April May June July August September October November December")
+MONTHS = tuple(map(str.capitalize, months.NAMES["en"]))
 CLOSED: dict[str, tuple[str, ...]] = {
     "country": _listed("""Afghanistan Albania Algeria Angola Argentina Armenia Australia Austria Azerbaijan Bahrain Bangladesh Belarus
         Belgium Bolivia Botswana Brazil Bulgaria Cambodia Cameroon Canada Chile China Colombia Croatia Cuba Cyprus Denmark Ecuador

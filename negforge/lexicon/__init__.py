@@ -68,7 +68,7 @@ class Lexicon:
         starts = [*first.to_list(), senses.height]
         self._rows = dict(zip(senses["key"].gather(first).to_list(), pairwise(starts), strict=True))
         self._lexname, self._above = synsets["lexname"].to_list(), synsets["hypernyms"].to_list()
-        self._instance, self._similar = synsets["instance"].to_list(), synsets["similar"].to_list()
+        self._instance = synsets["instance"].to_list()
         self._opposite: dict[int, list[int]] = defaultdict(list)
         for sense, opposite in pl.read_parquet(folder / "antonyms.parquet").iter_rows():
             self._opposite[sense].append(opposite)
@@ -133,10 +133,6 @@ class Lexicon:
         """The direct hyponyms and instances."""
         return list(self._below.get(synset, ()))
 
-    def similar(self, synset: int) -> list[int]:
-        """The adjectives of the same cluster."""
-        return list(self._similar[synset])
-
     def is_instance(self, synset: int) -> bool:
         """Whether a synset is one thing, as `Paris` is, not a kind of thing."""
         return bool(self._instance[synset])
@@ -153,21 +149,9 @@ class Lexicon:
                 todo += self._above[one]
         return frozenset(found)
 
-    @functools.lru_cache(maxsize=1 << 16)  # noqa: B019 - there is one lexicon a process
-    def depth(self, synset: int) -> int:
-        """Steps to the nearest root."""
-        return 1 + min(map(self.depth, self._above[synset])) if self._above[synset] else 0
-
     def siblings(self, synset: int) -> list[int]:
         """What stands under the same direct hypernym, in the order of the lexicon, without itself."""
         return sorted({one for above in self._above[synset] for one in self._below[above]} - {synset})
-
-    def related(self, one: str, other: str, part: Part) -> bool:
-        """Whether two base forms share a sense, a sense of one lies above one of the other, or one name lies in the other."""
-        left, right = ({sense.synset for sense in self.senses(word, part)} for word in (one, other))
-        if left & right or one.lower() in other.lower() or other.lower() in one.lower():
-            return True
-        return any(left & self.ancestors(synset) for synset in right) or any(right & self.ancestors(synset) for synset in left)
 
     def is_phrase(self, *words: str) -> bool:
         """Whether the words together are an entry of their own, as `hot dog` is."""

@@ -89,9 +89,8 @@ def build(folder: Path, out: Path = _HERE) -> None:
                 "lexname": [one["lexname"] for one in every],
                 "hypernyms": [linked(one, "@", "@i") for one in every],
                 "instance": [any(symbol == "@i" for symbol, *_ in one["links"]) for one in every],
-                "similar": [linked(one, "&") for one in every],
             },
-            schema_overrides={"lexname": pl.UInt8, "hypernyms": ints, "similar": ints},
+            schema_overrides={"lexname": pl.UInt8, "hypernyms": ints},
         ),
     )
     columns = ("key", "part", "rank", "synset", "place", "count", "word")

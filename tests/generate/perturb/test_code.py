@@ -189,8 +189,10 @@ def test_every_mutant_compiles_to_other_code(lines: list[str], seed: int) -> Non
 
 @given(st.text() | st.text("def f(x):\n  return 1+\"'#\\`"))
 def test_any_text_is_taken(text: str) -> None:
-    """Whatever it is."""
-    made("def f(x):\n" + text, text, num_negatives=2)
+    """Whatever it is, and what is made of it compiles to other code."""
+    for source in ("def f(x):\n" + text, text):
+        for row in made(source, num_negatives=2).rows["negative"]:
+            assert module._bytecode(row) not in (None, module._bytecode(source))
 
 
 def test_the_functions_of_the_standard_library() -> None:
